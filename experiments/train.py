@@ -1,0 +1,127 @@
+"""Train a Glow, test it, draw its figures: python experiments/train.py experiment=digits."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
+
+import glow
+from glow import figures
+from glow.data import ImageDataModule
+from glow.entry_point import console, entry_point, print_numbers
+from glow.lightning_module import GlowModule
+from glow.loggers import finish, log_picture
+from glow.provenance import provenance
+from glow.run_folder import RunFolder
+
+
+@entry_point("train")
+def main(config: DictConfig) -> float | None:
+    """Train in Hydra's folder; return the validation bits/dim, for sweepers that search."""
+    config.run_dir = HydraConfig.get().runtime.output_dir
+    return train(config)
+
+
+def train(config: DictConfig) -> float | None:
+    """Do what the config says, in the folder that it names; return the lowest val bits/dim."""
+    seed_everything(config.seed, workers=True, verbose=False)
+    folder = RunFolder(Path(config.run_dir))
+    data: ImageDataModule = instantiate(config.data)
+    model: glow.Glow = instantiate(config.model)
+    module = GlowModule(model, instantiate(config.optimizer), instantiate(config.scheduler))
+    callbacks = list(instantiate(config.callbacks).values())
+    loggers = list(instantiate(config.logger).values())
+    trainer: Trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers)
+    _refuse_a_sweep_of_launchers(trainer)
+    try:
+        if trainer.is_global_zero:
+            folder.write_config(config)
+            console.print(f"training in {folder.path}")
+        for logger in loggers:
+            logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+        _fit(trainer, module, data, folder)
+        tested = folder.best if folder.best.is_file() else folder.last
+        [result] = trainer.test(module, datamodule=data, ckpt_path=tested, verbose=False)
+        if trainer.is_global_zero:
+            test = {key.removeprefix("test/"): value for key, value in result.items()}
+            _write_summary(config, folder, trainer, model, test)
+            for path in _draw_figures(glow.load(tested, map_location=module.device), data, folder):
+                log_picture(loggers, path.stem, path, trainer.global_step)
+            print_numbers(f"{config.name}, test images", test)
+            console.print(
+                f"results in {folder.path}: figures/, summary.json, metrics.csv, checkpoints/"
+            )
+    finally:
+        finish(loggers)
+    checkpoint = trainer.checkpoint_callback
+    best: Any = getattr(checkpoint, "best_model_score", None)
+    return None if best is None else float(best)
+
+
+def _fit(trainer: Trainer, module: GlowModule, data: ImageDataModule, folder: RunFolder) -> None:
+    resumed = folder.last if folder.last.is_file() else None
+    if resumed and trainer.is_global_zero:
+        console.print(f"resuming from {resumed}")
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=resumed)
+    except SystemExit:  # how Lightning ends what Ctrl-C has interrupted
+        if trainer.is_global_zero:
+            console.print(f"interrupted; the same command with run_dir={folder.path} goes on")
+        raise
+
+
+def _write_summary(
+    config: DictConfig, folder: RunFolder, trainer: Trainer, model: glow.Glow, test: dict[str, Any]
+) -> None:
+    [timer] = (callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
+    folder.write_json(
+        "summary.json",
+        {
+            "name": config.name,
+            "test": test,
+            "n_bits": config.data.n_bits,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "steps": trainer.global_step,
+            "seconds": round(timer.time_elapsed("train"), 1),
+            "seed": config.seed,
+            **provenance(),
+        },
+    )
+
+
+def _draw_figures(model: glow.Glow, data: ImageDataModule, folder: RunFolder) -> list[Path]:
+    images, labels = (tensor.to(model.device) for tensor in data.datasets["test"][:4])
+    drawn = {
+        "training_curve": figures.training_curve(folder.metrics),
+        "samples": figures.sample_grid(model),
+        "temperature_sweep": figures.temperature_sweep(model),
+        "interpolation": figures.interpolation(
+            model, images[0::2], images[1::2], labels[0::2], labels[1::2]
+        ),
+    }
+    return [figures.save(figure, folder.figures / f"{name}.png") for name, figure in drawn.items()]
+
+
+def _refuse_a_sweep_of_launchers(trainer: Trainer) -> None:
+    launcher = trainer.strategy.launcher
+    if (
+        HydraConfig.initialized()
+        and HydraConfig.get().mode == RunMode.MULTIRUN
+        and isinstance(launcher, _SubprocessScriptLauncher)
+        and not launcher.cluster_environment.creates_processes_externally
+    ):
+        raise ValueError(
+            "a sweep (-m) cannot start several processes per job with this strategy: each of them "
+            "would start the sweep anew. Use trainer.devices=1, trainer.strategy=ddp_spawn, or "
+            "torchrun or a cluster's launcher, which start the processes themselves"
+        )
+
+
+if __name__ == "__main__":
+    main()

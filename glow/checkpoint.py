@@ -1,0 +1,120 @@
+"""Checkpoints: tensors and plain Python that rebuild a Glow without Hydra and without Lightning."""
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glow.model import Glow
+
+SPEC_KEY = "glow"  # where a checkpoint keeps what the model is built from
+PREFIX = "model."  # what GlowModule's state_dict puts before the names of the model's
+
+
+def save(model: Glow, path: str | Path) -> None:
+    """Write a model to a file that ``load`` and ``torch.load(weights_only=True)`` can open."""
+    state = {PREFIX + name: value for name, value in model.state_dict().items()}
+    torch.save({SPEC_KEY: describe(model), "state_dict": state}, path)
+
+
+def load(
+    path: str | Path,
+    *,
+    map_location: str | torch.device = "cpu",
+    trusted: Sequence[str] = ("glow",),
+) -> Glow:
+    """Rebuild the model of a file that ``save`` or the training has written, ready to evaluate.
+
+    ``trusted`` names the packages that may provide the parts of the model; add your own where the
+    model has layers of yours. Raises ``FileNotFoundError`` where there is no file and
+    ``ValueError`` where it holds no model, or one with parts from elsewhere.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}: expected a file such as best.ckpt")
+    checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    if not isinstance(checkpoint, dict) or SPEC_KEY not in checkpoint:
+        raise ValueError(
+            f"{path} holds no Glow: expected a file that glow.save or experiments/train.py wrote"
+        )
+    model = build(checkpoint[SPEC_KEY], trusted)
+    if not isinstance(model, Glow):
+        raise ValueError(f"{path} describes a {type(model).__name__}, not a Glow")
+    model.load_state_dict(model_state(checkpoint))
+    return model.to(map_location).eval()
+
+
+def model_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the state of the model itself from a checkpoint's ``state_dict``."""
+    state: Mapping[str, Tensor] = checkpoint["state_dict"]
+    return {
+        name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)
+    }
+
+
+def describe(part: Any) -> Any:
+    """Return plain Python from which ``build`` makes the same model.
+
+    The form is Hydra's: ``_target_`` names a class or function, ``_partial_`` says that it is
+    handed on with its arguments rather than called. Raises ``TypeError`` for what has no such form,
+    a lambda, say.
+    """
+    match part:
+        case Glow():
+            return _description(type(part), part.config)
+        case functools.partial():
+            if part.args:
+                raise TypeError(f"{part} has arguments without a name: give them as keywords")
+            return _description(part.func, part.keywords, _partial_=True)
+        case Mapping():
+            return {key: describe(value) for key, value in part.items()}
+        case str() | bool() | int() | float() | None:
+            return part
+        case Sequence():
+            return [describe(item) for item in part]
+        case _ if inspect.isclass(part) or inspect.isfunction(part):
+            return _description(part, {}, _partial_=True)
+    raise TypeError(
+        f"{part!r} cannot be saved with a model: its parts must be classes or functions of a "
+        "module, functools.partial of them, numbers or strings"
+    )
+
+
+def _description(target: Any, arguments: Mapping[str, Any], **flags: bool) -> dict[str, Any]:
+    name = f"{target.__module__}.{target.__qualname__}"
+    if "<" in name:
+        raise TypeError(f"{name} cannot be saved with a model: define it at the top of a module")
+    return {"_target_": name, **flags, **{k: describe(v) for k, v in arguments.items()}}
+
+
+def build(description: Any, trusted: Sequence[str]) -> Any:
+    """Make what ``describe`` described, from the packages in ``trusted`` only."""
+    if isinstance(description, list):
+        return [build(item, trusted) for item in description]
+    if not isinstance(description, dict):
+        return description
+    arguments = {k: build(v, trusted) for k, v in description.items() if not k.startswith("_")}
+    if "_target_" not in description:
+        return arguments
+    target = _resolve(description["_target_"], trusted)
+    if description.get("_partial_"):
+        return functools.partial(target, **arguments)
+    return target(**arguments)
+
+
+def _resolve(name: str, trusted: Sequence[str]) -> Callable[..., Any]:
+    module, _, attribute = name.rpartition(".")
+    package = name.split(".")[0]
+    if package not in trusted:
+        raise ValueError(
+            f"the model has a part {name}, and only {', '.join(trusted)} may provide parts; "
+            f"if you trust {package}, load with trusted={(*trusted, package)}"
+        )
+    target: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    if target.__module__ != module:  # what a trusted module has itself imported is not its own
+        raise ValueError(f"the model has a part {name}, which {module} does not define")
+    return target

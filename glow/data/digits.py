@@ -1,0 +1,49 @@
+"""The handwritten digits inside scikit-learn: real images that need no download."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from glow.data.image_data_module import Batch, ImageDataModule, Split
+
+N_LEVELS = 17  # a pixel counts the dark ones of 4x4 scanned pixels: 0 to 16
+N_TEST = 300
+N_VAL = 200
+SPLIT_SEED = 0  # never changes, so that the test images stay the test images
+
+
+@dataclass(kw_only=True, eq=False)
+class Digits(ImageDataModule):
+    """1,797 handwritten digits of 8x8 pixels in 10 classes: 1,297 train, 200 val, 300 test.
+
+    The 17 grey levels are spread over the 32 bins of a 5-bit image, black to white, so that none is
+    lost; with fewer bits levels would fall together, which raises ``ValueError``.
+    """
+
+    image_shape: tuple[int, int, int] = (1, 8, 8)
+    n_bits: int = 5
+    n_classes: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if 2**self.n_bits < N_LEVELS:
+            raise ValueError(
+                f"the digits have {N_LEVELS} grey levels and need n_bits from 5 to 8, "
+                f"got n_bits={self.n_bits}"
+            )
+
+    def read(self, split: Split) -> Batch:
+        """Return one of three fixed, disjoint sets of images, and their labels."""
+        digits = load_digits()
+        bins = np.rint(digits.images * (31 / (N_LEVELS - 1)))
+        images = torch.from_numpy(bins.astype(np.uint8) * 8)[:, None]
+        labels = torch.from_numpy(digits.target).long()
+        order = torch.from_numpy(np.random.default_rng(SPLIT_SEED).permutation(len(images)))
+        parts: dict[Split, torch.Tensor] = {
+            "test": order[:N_TEST],
+            "val": order[N_TEST : N_TEST + N_VAL],
+            "train": order[N_TEST + N_VAL :],
+        }
+        return images[parts[split]], labels[parts[split]]

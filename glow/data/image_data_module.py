@@ -1,0 +1,154 @@
+"""The data module that every source of images shares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+Split = Literal["train", "val", "test"]
+Batch = tuple[Tensor, Tensor]  # uint8 images (B,C,H,W), int64 labels (B,)
+
+SPLITS_OF_STAGE: dict[str | None, tuple[Split, ...]] = {
+    "fit": ("train", "val"),
+    "validate": ("val",),
+    "test": ("test",),
+    None: ("train", "val", "test"),
+}
+
+
+class ImageDataset(Dataset[Batch]):
+    """Images and labels in memory, read a whole batch at a time."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images = images
+        self.labels = labels
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.images)
+
+    def __getitem__(self, index: int | slice) -> Batch:
+        """Return one image (C,H,W) and its label, or several."""
+        return self.images[index], self.labels[index]
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return a batch of images (B,C,H,W) and their labels (B,)."""
+        return self.images[indices], self.labels[indices]
+
+
+@dataclass(kw_only=True, eq=False)
+class ImageDataModule(LightningDataModule, ABC):
+    """Train, validation and test images of one source, as batches of uint8 (B,C,H,W) and labels.
+
+    A source is a subclass that says how to ``read`` a split. ``image_shape``, ``n_bits`` and
+    ``n_classes`` are what a model has to know of it; what is read is checked against them.
+    The order of the training images depends on ``seed`` and the epoch alone, so a resumed run goes
+    on as if it had never stopped, and several processes share each epoch between them.
+
+    Raises ``ValueError``, before training starts, where the images are not as announced.
+    """
+
+    image_shape: tuple[int, int, int]
+    n_bits: int = 8
+    n_classes: int = 0
+    batch_size: int = 64
+    eval_batch_size: int = 500
+    num_workers: int = 0
+    seed: int = 0
+    datasets: dict[Split, ImageDataset] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.image_shape = (self.image_shape[0], self.image_shape[1], self.image_shape[2])
+
+    @abstractmethod
+    def read(self, split: Split) -> Batch:
+        """Return all images of a split, uint8 (N,C,H,W), and their labels, int64 (N,)."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the splits that a stage needs, once."""
+        for split in SPLITS_OF_STAGE[stage]:
+            if split not in self.datasets:
+                images, labels = self.read(split)
+                self._check(split, images, labels)
+                self.datasets[split] = ImageDataset(images, labels)
+
+    def initialization_batch(self, n_images: int) -> Batch:
+        """Return training images for the data-dependent initialisation, the same in every process.
+
+        They are drawn without regard to their order; all of them where there are fewer.
+        """
+        dataset = self.datasets["train"]
+        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(self.seed))
+        return dataset.__getitems__(order[:n_images].tolist())
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return shuffled batches, all of the same size."""
+        dataset = self.datasets["train"]
+        sampler: DistributedSampler[Batch] = DistributedSampler(
+            dataset,
+            num_replicas=self.trainer.world_size if self.trainer else 1,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            seed=self.seed,
+        )
+        return self._loader(dataset, self.batch_size, sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the validation images in order."""
+        return self.evaluation_dataloader("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the test images in order."""
+        return self.evaluation_dataloader("test")
+
+    def evaluation_dataloader(self, split: Split) -> DataLoader[Batch]:
+        """Return all images of a split in order."""
+        return self._loader(self.datasets[split], self.eval_batch_size)
+
+    def _loader(
+        self,
+        dataset: ImageDataset,
+        batch_size: int,
+        sampler: DistributedSampler[Batch] | None = None,
+        *,
+        drop_last: bool = False,
+    ) -> DataLoader[Batch]:
+        return DataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=_as_it_is,
+        )
+
+    def _check(self, split: Split, images: Tensor, labels: Tensor) -> None:
+        name = f"{type(self).__name__}, {split} split"
+        if images.dtype != torch.uint8 or tuple(images.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"{name}: data.image_shape is {self.image_shape}, but the images are "
+                f"{tuple(images.shape[1:])} of {images.dtype}; they must be uint8 of that shape"
+            )
+        if split == "train" and len(images) < self.batch_size:
+            raise ValueError(
+                f"{name}: {len(images)} images are too few for a batch of {self.batch_size}; the "
+                f"largest legal data.batch_size is {len(images)}"
+            )
+        if self.n_classes and not ((labels >= 0) & (labels < self.n_classes)).all():
+            raise ValueError(
+                f"{name}: data.n_classes is {self.n_classes}, but there are labels from "
+                f"{labels.min()} to {labels.max()}; they must lie from 0 to {self.n_classes - 1}"
+            )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch  # ImageDataset has collated it already

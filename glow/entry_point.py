@@ -1,0 +1,65 @@
+"""What the programs in ``experiments/`` share: Hydra, quiet libraries, errors in a sentence."""
+
+import functools
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.table import Table
+
+CONFIGS = Path(__file__).resolve().parent.parent / "conf"
+TOLD_IN_A_SENTENCE = (ValueError, TypeError, OSError, FloatingPointError, OmegaConfBaseException)
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
+    """Make a function of a config a program with ``conf/<name>.yaml`` and Hydra's command line.
+
+    What is wrong with the input is told in one sentence, and the program ends with status 1. With
+    ``HYDRA_FULL_ERROR=1`` the traceback is shown instead; within a sweep the error is left to
+    Hydra, which says whose it is.
+    """
+
+    def program(function: Callable[[DictConfig], Any]) -> Callable[[], Any]:
+        @functools.wraps(function)
+        def run(config: DictConfig) -> Any:
+            _quieten_libraries()
+            try:
+                return function(config)
+            except (InstantiationException, *TOLD_IN_A_SENTENCE) as error:
+                sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
+                if sweeping or os.environ.get("HYDRA_FULL_ERROR") == "1":
+                    raise
+                told = error.__cause__ if isinstance(error, InstantiationException) else error
+                sys.exit(f"error: {told or error}")
+
+        return hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(run)
+
+    return program
+
+
+def print_numbers(title: str, numbers: Mapping[str, float]) -> None:
+    """Print a table of numbers."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, value in numbers.items():
+        table.add_row(name.replace("_", " "), f"{value:.4f}".removesuffix(".0000"))
+    console.print(table)
+
+
+def _quieten_libraries() -> None:
+    """Silence advice that does not apply here; warnings that may matter still show."""
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # images are in memory
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)

@@ -1,0 +1,85 @@
+"""What an image becomes: one standard-normal tensor per level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Latents(tuple[Tensor, ...]):
+    """The noise of every level, ``(eps_1, ..., eps_L)``, finest first, each (B,C_l,H_l,W_l).
+
+    Under the model every entry is N(0, 1) and independent of the others, so whatever is done to
+    images is arithmetic here: ``latents.map(lambda eps: 0.7 * eps)``.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, levels: Iterable[Tensor]) -> Latents:
+        latents = super().__new__(cls, levels)
+        if len({len(eps) for eps in latents}) != 1:
+            raise ValueError(
+                "latents need at least one level and the same number of images in each, "
+                f"got levels of shape {[tuple(eps.shape) for eps in latents]}"
+            )
+        return latents
+
+    def __repr__(self) -> str:
+        return f"Latents({', '.join(str(tuple(eps.shape)) for eps in self)})"
+
+    @property
+    def n_images(self) -> int:
+        """The number of images."""
+        return len(self[0])
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape (C_l,H_l,W_l) of every level."""
+        return [tuple(eps.shape[1:]) for eps in self]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Latents:
+        """Apply ``function`` to every level."""
+        return Latents(function(eps) for eps in self)
+
+    def images(self, which: slice | Sequence[int] | Tensor) -> Latents:
+        """Return the latents of some of the images."""
+        return self.map(lambda eps: eps[which])
+
+    def flatten(self) -> Tensor:
+        """Join all levels, finest first, to vectors (B, C*H*W)."""
+        return torch.cat([eps.flatten(1) for eps in self], dim=1)
+
+    @classmethod
+    def unflatten(cls, vectors: Tensor, shapes: Sequence[tuple[int, ...]]) -> Latents:
+        """Cut vectors (B, C*H*W) into levels of these shapes; the inverse of ``flatten``."""
+        sizes = [math.prod(shape) for shape in shapes]
+        if vectors.ndim != 2 or vectors.shape[1] != sum(sizes):
+            raise ValueError(
+                f"levels of shape {list(shapes)} hold {sum(sizes)} numbers an image, "
+                f"got vectors of shape {tuple(vectors.shape)}"
+            )
+        parts = torch.split(vectors, sizes, dim=1)
+        return cls(part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True))
+
+    def save(self, path: str | Path) -> None:
+        """Write the levels to an npz file, as arrays ``eps_1``, ``eps_2``, ..."""
+        arrays = {f"eps_{i}": eps.detach().cpu().numpy() for i, eps in enumerate(self, start=1)}
+        with Path(path).open("wb") as file:  # a file object: numpy would add a suffix to a name
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Latents:
+        """Read what ``save`` wrote; raise ``ValueError`` where the file holds something else."""
+        try:
+            with np.load(path) as arrays:
+                names = [f"eps_{i}" for i in range(1, len(arrays.files) + 1)]
+                return cls(torch.from_numpy(arrays[name]) for name in names)
+        except (KeyError, ValueError, AttributeError, EOFError) as error:
+            raise ValueError(
+                f"{path} holds no latents: expected an npz file with arrays eps_1, eps_2, ..."
+            ) from error

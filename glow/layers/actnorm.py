@@ -1,0 +1,78 @@
+"""ActNorm: a scale and a bias per channel, first set from data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from glow.layers.bijection import Bijection
+
+
+class ActNorm(Bijection):
+    r"""Shift and scale every channel: ``y = (x + bias) * exp(f * log_scale)``.
+
+    ``log_det = H * W * sum(f * log_scale)``. The factor ``f`` (3 in the reference) makes the scale
+    learn faster than the bias. Until ``data_dependent_init`` has set it, the layer is the identity,
+    and nothing but ``data_dependent_init`` or ``load_state_dict`` raises ``initialized``.
+
+    Paper section 3.1; ``actnorm`` of the reference.
+    """
+
+    initialized: Tensor
+
+    def __init__(self, channels: int, log_scale_factor: float = 3.0) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.log_scale = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.log_scale_factor = log_scale_factor
+        self.register_buffer("initialized", torch.tensor(False))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalize (B,C,H,W)."""
+        height, width = x.shape[-2:]
+        log_scale = self.log_scale_factor * self.log_scale
+        y = (x + self.bias) * log_scale.exp()
+        return y, (height * width * log_scale.sum()).expand(x.shape[0])
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Undo the scale, then the shift."""
+        return y * (-self.log_scale_factor * self.log_scale).exp() - self.bias
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor) -> None:
+        """Set the parameters so that every channel of ``y`` has mean 0 and (biased) variance 1."""
+        mean = x.mean(dim=(0, 2, 3)).view_as(self.bias)
+        std = (x - mean).square().mean(dim=(0, 2, 3)).sqrt().view_as(self.bias)
+        self.bias.copy_(-mean)
+        # 1e-6 as in the reference: a channel without variance stays finite.
+        self.log_scale.copy_(-(std + 1e-6).log() / self.log_scale_factor)
+        self.initialized.fill_(True)
+
+
+@contextmanager
+def data_dependent_init(module: nn.Module) -> Iterator[None]:
+    """Let the next forward pass through ``module`` initialise its ActNorms from what reaches them.
+
+    Inside the context every ActNorm that is not initialised yet fits itself to its first input,
+    before it is applied, so that later layers see normalized activations. Run one forward pass on
+    a batch that represents the data (the reference takes 256 images) and no gradient is recorded.
+    Layers that are initialised already stay as they are.
+    """
+    hooks = [
+        layer.register_forward_pre_hook(partial(_fit_to_first_input))
+        for layer in module.modules()
+        if isinstance(layer, ActNorm)
+    ]
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _fit_to_first_input(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+    if isinstance(layer, ActNorm) and not layer.initialized:
+        layer.initialize(*inputs)

@@ -1,0 +1,54 @@
+"""A convolution that sees where the image ends."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class EdgeConv2d(nn.Conv2d):
+    r"""A size-preserving convolution whose input has one channel more: "I am padding".
+
+    Zero padding looks like a zero activation. The reference tells the two apart by a further input
+    channel, 1 in the padding and 0 inside the image. Its contribution does not depend on the input,
+    so it is computed once per call as a bias map and added: ::
+
+        y = conv(x, weight) + bias + conv(indicator, edge_weight)
+
+    (B,C,H,W) to (B,O,H,W). ``add_edge_padding`` of the reference. ``edge_indicator=False`` gives
+    the plain zero-padded convolution.
+    """
+
+    edge_weight: nn.Parameter | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        bias: bool = True,
+        edge_indicator: bool = True,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias
+        )
+        if edge_indicator:
+            shape = (out_channels, 1, kernel_size, kernel_size)
+            self.edge_weight = nn.Parameter(torch.zeros(shape))
+        else:
+            self.register_parameter("edge_weight", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (B,C,H,W)."""
+        y = super().forward(x)
+        if self.edge_weight is not None:
+            height, width = x.shape[-2:]
+            y = y + edge_bias(self.edge_weight, height, width)
+        return y
+
+
+def edge_bias(edge_weight: Tensor, height: int, width: int) -> Tensor:
+    """Convolve the edge indicator of an image of this size: (O,1,k,k) to (1,O,height,width)."""
+    margin = edge_weight.shape[-1] // 2
+    inside = edge_weight.new_zeros(1, 1, height, width)
+    return F.conv2d(F.pad(inside, (margin,) * 4, value=1.0), edge_weight)

@@ -1,0 +1,118 @@
+"""The invertible 1x1 convolution: a learned generalization of a channel permutation."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from glow.layers.bijection import Bijection, full_precision
+
+
+class InvertibleConv(Bijection):
+    r"""Multiply the channel vector of every pixel by one square matrix: ``y = W x``.
+
+    ``log_det = H * W * log|det W|``. Subclasses say how the matrix is parametrized.
+
+    Paper section 3.2.
+    """
+
+    @abstractmethod
+    def matrix(self) -> Tensor:
+        """Return W (C,C)."""
+
+    @abstractmethod
+    def inverse_matrix(self) -> Tensor:
+        """Return W^{-1} (C,C), computed in float64."""
+
+    @abstractmethod
+    def log_abs_det(self) -> Tensor:
+        """Return log|det W|, a scalar."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix the channels of (B,C,H,W)."""
+        height, width = x.shape[-2:]
+        with full_precision(x):
+            y = F.conv2d(x, self.matrix()[..., None, None])
+            return y, (height * width * self.log_abs_det()).expand(x.shape[0])
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Mix them back."""
+        with full_precision(y):
+            return F.conv2d(y, self.inverse_matrix()[..., None, None])
+
+
+class PlainInvertibleConv(InvertibleConv):
+    """The 1x1 convolution with the matrix itself as its parameter.
+
+    The log-determinant is taken in float64 and of the absolute value, so that neither a negative
+    determinant nor a small one breaks it; it costs O(C^3) a step. This is what the reference runs
+    (``invertible_1x1_conv``, its first branch).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(random_rotation(channels))
+
+    def matrix(self) -> Tensor:
+        """Return the parameter."""
+        return self.weight
+
+    def inverse_matrix(self) -> Tensor:
+        """Invert the matrix."""
+        return torch.linalg.inv(self.weight.double()).to(self.weight.dtype)
+
+    def log_abs_det(self) -> Tensor:
+        """Return log|det W| by LU decomposition in float64."""
+        return torch.linalg.slogdet(self.weight.double()).logabsdet.to(self.weight.dtype)
+
+
+class LUInvertibleConv(InvertibleConv):
+    r"""The 1x1 convolution as ``W = P L (U + diag(exp(log_s)))``, with ``log|det W| = sum(log_s)``.
+
+    P is a fixed permutation, L is unit lower triangular and U strictly upper triangular, so W is
+    invertible whatever values the parameter takes. The three learned parts share one matrix ``lu``
+    as LAPACK packs them: L below the diagonal, U above it, log_s on it. The start is a random
+    rotation, whose columns have the signs that make the diagonal of its factor U positive.
+
+    Paper section 3.2, equation 10.
+    """
+
+    rows: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        permutation, lower, upper = torch.linalg.lu(random_rotation(channels).double())
+        upper = upper * upper.diagonal().sign()
+        log_s = upper.diagonal().log().diag()
+        packed = lower.tril(-1) + upper.triu(1) + log_s
+        self.lu = nn.Parameter(packed.to(torch.get_default_dtype()))
+        # Row i of W is row rows[i] of L (U + diag(s)).
+        self.register_buffer("rows", permutation.argmax(dim=1))
+
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        identity = torch.eye(len(self.lu), dtype=self.lu.dtype, device=self.lu.device)
+        lower = self.lu.tril(-1) + identity
+        upper = self.lu.triu(1) + self.lu.diagonal().exp().diag()
+        return lower, upper
+
+    def matrix(self) -> Tensor:
+        """Multiply the factors."""
+        lower, upper = self._factors()
+        return (lower @ upper)[self.rows]
+
+    def inverse_matrix(self) -> Tensor:
+        """Solve two triangular systems in float64."""
+        lower, upper = (factor.double() for factor in self._factors())
+        permutation = torch.eye(len(lower), dtype=lower.dtype, device=lower.device)[self.rows]
+        half = torch.linalg.solve_triangular(lower, permutation.T, upper=False, unitriangular=True)
+        return torch.linalg.solve_triangular(upper, half, upper=True).to(self.lu.dtype)
+
+    def log_abs_det(self) -> Tensor:
+        """Sum the logarithms of the diagonal."""
+        return self.lu.diagonal().sum()
+
+
+def random_rotation(channels: int) -> Tensor:
+    """Return a random orthogonal (C,C) matrix, the Q factor of a Gaussian one."""
+    return torch.linalg.qr(torch.randn(channels, channels)).Q

@@ -1,0 +1,28 @@
+"""Squeeze: trade space for channels."""
+
+from einops import rearrange
+from torch import Tensor
+
+from glow.layers.bijection import Bijection, zero_log_det
+
+
+class Squeeze(Bijection):
+    """Move every 2x2 block of pixels into channels: (B,C,H,W) to (B,4C,H/2,W/2).
+
+    Channel ``4c + 2i + j`` of the output holds channel ``c`` of the pixel in row ``i`` and column
+    ``j`` of its block, so that ::
+
+        1 2 | 5 6
+        3 4 | 7 8      becomes the four channels   1 5   2 6   3 7   4 8
+
+    ``log_det`` is 0. Paper section 3.6; ``squeeze2d`` of the reference.
+    """
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather each block into channels; H and W must be even."""
+        y = rearrange(x, "b c (h i) (w j) -> b (c i j) h w", i=2, j=2)
+        return y, zero_log_det(x)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Spread the channels over 2x2 blocks again."""
+        return rearrange(y, "b (c i j) h w -> b c (h i) (w j)", i=2, j=2)

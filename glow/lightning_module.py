@@ -1,0 +1,149 @@
+"""GlowModule: what Lightning needs to know to train and evaluate a Glow. No maths of its own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics.aggregation import CatMetric
+
+from glow.checkpoint import SPEC_KEY, describe
+from glow.layers import full_precision
+from glow.likelihood import bits_per_dim, standard_normal_log_prob
+from glow.model import Glow
+
+Batch = tuple[Tensor, Tensor]  # uint8 images (B,C,H,W), labels (B,)
+OptimizerFactory = Callable[..., Optimizer]  # parameters -> optimizer
+SchedulerFactory = Callable[..., LRScheduler]  # optimizer -> schedule, one tick a step
+
+EVALUATION_SEED = 0  # every evaluation dequantizes with the same noise
+
+
+class GlowModule(LightningModule):
+    """Train a Glow by maximum likelihood.
+
+    The loss is the mean bits/dim of a batch, plus the bits of the top prior's classifier where it
+    has one. ``optimizer`` and ``scheduler`` are functions of the parameters and of the optimizer,
+    classes of torch or partials of them. Where one takes ``steps_per_epoch`` or ``total_steps`` and
+    leaves it open, it is told.
+
+    Logged, in bits/dim: ``*/bits_per_dim`` and its two parts, ``*/latent_bits`` from
+    ``log N(latents; 0, I)`` and ``*/log_det_bits`` from the log-determinant. Testing reports the
+    mean over images with its standard error, the largest value and the number of images, and raises
+    ``FloatingPointError`` where a value is not finite.
+    """
+
+    def __init__(
+        self,
+        model: Glow,
+        optimizer: OptimizerFactory = torch.optim.Adamax,
+        scheduler: SchedulerFactory | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.optimizer_factory = optimizer
+        self.scheduler_factory = scheduler
+        self.test_bits = CatMetric(nan_strategy="disable")  # non-finite values are ours to report
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch."""
+        images, labels = batch
+        key = (torch.initial_seed(), self.global_rank, self.current_epoch, batch_idx)
+        latents, log_det = self.model(images, labels, noise=noise_like(images, *key))
+        parts = self._parts(latents, log_det)
+        self._log_parts("train", parts, len(images), on_step=True)
+        classification = self.model.classification_loss(latents, labels).mean() / math.log(2)
+        return parts["bits_per_dim"].mean() + classification
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log the bits/dim of a batch and its parts."""
+        self._log_parts("val", self._evaluate(batch, batch_idx), len(batch[0]))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep the bits/dim of every image."""
+        parts = self._evaluate(batch, batch_idx)
+        self._log_parts("test", parts, len(batch[0]))
+        self.test_bits.update(parts["bits_per_dim"])
+
+    def on_test_epoch_end(self) -> None:
+        """Log what the mean alone would hide."""
+        bits = torch.as_tensor(self.test_bits.compute()).double()
+        self.test_bits.reset()
+        lost = int((~bits.isfinite()).sum())
+        if lost:
+            raise FloatingPointError(f"{lost} of {len(bits)} test images have no finite likelihood")
+        self.log("test/standard_error", bits.std() / math.sqrt(len(bits)))
+        self.log("test/maximum", bits.max())
+        self.log("test/images", float(len(bits)))
+
+    def _evaluate(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        images, labels = batch
+        noise = noise_like(images, EVALUATION_SEED, self.global_rank, batch_idx)
+        with full_precision(images):
+            return self._parts(*self.model(images, labels, noise=noise))
+
+    def _parts(self, latents: tuple[Tensor, ...], log_det: Tensor) -> dict[str, Tensor]:
+        shape = self.model.image_shape
+        latent_bits = bits_per_dim(standard_normal_log_prob(latents), shape)
+        log_det_bits = bits_per_dim(log_det, shape)
+        return {
+            "bits_per_dim": latent_bits + log_det_bits,
+            "latent_bits": latent_bits,
+            "log_det_bits": log_det_bits,
+        }
+
+    def _log_parts(
+        self, stage: str, parts: dict[str, Tensor], batch_size: int, *, on_step: bool = False
+    ) -> None:
+        means = {f"{stage}/{name}": bits.detach().mean() for name, bits in parts.items()}
+        self.log_dict(
+            means,
+            on_step=on_step,
+            on_epoch=not on_step,
+            sync_dist=not on_step,
+            batch_size=batch_size,
+        )
+
+    def configure_optimizers(self) -> Any:
+        """Build optimizer and schedule; the schedule ticks once a step."""
+        # Asking for the total number of steps makes the trainer count the batches of an epoch.
+        total_steps = self.trainer.estimated_stepping_batches
+        accumulated = self.trainer.accumulate_grad_batches
+        facts = {
+            "total_steps": total_steps,
+            "steps_per_epoch": math.ceil(self.trainer.num_training_batches / accumulated),
+        }
+        optimizer = _call(self.optimizer_factory, self.model.parameters(), facts)
+        if self.scheduler_factory is None:
+            return optimizer
+        schedule = _call(self.scheduler_factory, optimizer, facts)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the description from which ``glow.load`` rebuilds the model."""
+        checkpoint[SPEC_KEY] = describe(self.model)
+
+
+def noise_like(images: Tensor, *key: int) -> Tensor:
+    """Return noise of the images' shape, uniform in [0, 1), that depends on the key alone.
+
+    With the step in the key a resumed run meets the noise that it would have met without the break.
+    """
+    seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+    generator = torch.Generator(images.device).manual_seed(seed)
+    return torch.rand(images.shape, device=images.device, generator=generator)
+
+
+def _call(factory: Callable[..., Any], argument: Any, facts: dict[str, Any]) -> Any:
+    given = factory.keywords if isinstance(factory, functools.partial) else {}
+    open_ones = inspect.signature(factory).parameters.keys() - given.keys()
+    return factory(argument, **{name: facts[name] for name in facts.keys() & open_ones})

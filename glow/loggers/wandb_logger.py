@@ -1,0 +1,25 @@
+"""Weights & Biases, one run per run folder."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import loggers
+
+
+class WandbLogger(loggers.WandbLogger):
+    """Log a run folder to Weights & Biases, online, or offline with ``WANDB_MODE=offline``.
+
+    The run's id is a hash of the folder's path, so a resumed run goes on in the same record.
+    ``options`` are those of ``wandb.init``: ``entity``, ``group``, ``tags``, ...
+    """
+
+    def __init__(self, folder: str | Path, project: str = "glow", **options: Any) -> None:
+        folder = Path(folder).resolve()
+        super().__init__(
+            name="/".join(folder.parts[-2:]),
+            id=hashlib.sha256(str(folder).encode()).hexdigest()[:16],
+            save_dir=folder,
+            project=project,
+            **options,
+        )

@@ -1,0 +1,36 @@
+"""Where a number comes from: versions, revision, hardware."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy")
+
+
+def provenance() -> dict[str, Any]:
+    """Return the versions of what matters, the git revision and the device, as plain Python."""
+    return {
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "git_revision": git_revision(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "cpu_threads": torch.get_num_threads(),
+    }
+
+
+def git_revision() -> str | None:
+    """Return the commit of this code, with ``-dirty`` after it where files differ from it.
+
+    None where the code is in no git checkout, or there is no git.
+    """
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    here = Path(__file__).parent
+    try:
+        return subprocess.run(
+            command, cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

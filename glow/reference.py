@@ -1,0 +1,138 @@
+"""Models from the variables of the reference implementation (openai/glow)."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from glow.layers import (
+    ActNorm,
+    AdditiveCoupling,
+    AffineCoupling,
+    ClassConditionalPrior,
+    CouplingNet,
+    LearnedPrior,
+    PlainInvertibleConv,
+    ReversePermutation,
+    ShufflePermutation,
+    StandardPrior,
+)
+from glow.model import Glow
+
+# The reference's --flow_permutation and --flow_coupling are indices into these.
+PERMUTATIONS = (ReversePermutation, ShufflePermutation, PlainInvertibleConv)
+COUPLINGS = (AdditiveCoupling, AffineCoupling)
+
+Variables = Mapping[str, NDArray[Any]]
+
+
+def build_glow(variables: Variables, config: Mapping[str, Any]) -> Glow:
+    """Build the model that the reference would run with these variables.
+
+    ``variables`` maps the reference's names (``model/0/0/actnorm_center/b``, ...) to arrays in its
+    own layouts: convolution kernels (H,W,in,out), matrices (in,out). ``config`` holds its
+    hyper-parameters by their names: ``n_levels``, ``depth``, ``width``, ``n_bits_x``,
+    ``flow_permutation``, ``flow_coupling``, ``learntop``, ``ycond``, ``weight_y``, ``n_y`` and
+    ``image_size``. Raises ``KeyError`` where a variable or a hyper-parameter is missing.
+    """
+    model = _untrained(variables, config)
+    state = model.state_dict()
+    for name, value in _translate(variables, config):
+        state[name] = value.reshape(state[name].shape)
+    model.load_state_dict(state)
+    for module in model.modules():
+        if isinstance(module, ActNorm):
+            module.initialized.fill_(True)
+    return model.eval()
+
+
+def _untrained(variables: Variables, config: Mapping[str, Any]) -> Glow:
+    channels = variables["model/0/0/actnorm_center/b"].size // 4  # squeezing has made four of one
+    base = LearnedPrior if config["learntop"] else StandardPrior
+    conditional = partial(
+        ClassConditionalPrior,
+        n_classes=config["n_y"],
+        base=base,
+        classification_weight=config["weight_y"],
+    )
+    return Glow(
+        image_shape=(channels, config["image_size"], config["image_size"]),
+        n_bits=config["n_bits_x"],
+        n_levels=config["n_levels"],
+        n_steps=config["depth"],
+        permutation=PERMUTATIONS[config["flow_permutation"]],
+        coupling=partial(
+            COUPLINGS[config["flow_coupling"]], net=partial(CouplingNet, width=config["width"])
+        ),
+        top=conditional if config["ycond"] else base,
+    )
+
+
+def _translate(variables: Variables, config: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    """Yield every entry of the model's ``state_dict`` that the variables determine."""
+    for level in range(config["n_levels"]):
+        for step in range(config["depth"]):
+            theirs = f"model/{level}/{step}"
+            ours = f"flow.levels.{level}.steps.{step}"
+            yield from _actnorm(variables, f"{theirs}/actnorm", f"{ours}.actnorm")
+            if config["flow_permutation"] == 1:
+                indices = _tensor(variables[f"{theirs}/shuffle/indices"]).long()
+                yield f"{ours}.permutation.indices", indices
+            if config["flow_permutation"] == 2:
+                weight = _tensor(variables[f"{theirs}/invconv/W"])
+                yield f"{ours}.permutation.weight", weight.T
+            net = f"{ours}.coupling.net"
+            yield from _kernel(variables, f"{theirs}/f1/l_1", f"{net}.conv_in", edge=True)
+            yield from _actnorm(variables, f"{theirs}/f1/l_1/actnorm", f"{net}.actnorm_in")
+            yield from _kernel(variables, f"{theirs}/f1/l_2", f"{net}.conv_mid", edge=False)
+            yield from _actnorm(variables, f"{theirs}/f1/l_2/actnorm", f"{net}.actnorm_mid")
+            yield from _zero_conv(variables, f"{theirs}/f1/l_last", f"{net}.conv_out")
+    for level in range(config["n_levels"] - 1):
+        yield from _zero_conv(variables, f"model/pool{level}/conv", f"flow.splits.{level}.prior")
+
+    base = "flow.top.base" if config["ycond"] else "flow.top"
+    if config["learntop"]:
+        # It convolves a map of zeros: of its kernel only the edge indicator's channel counts.
+        edge_weight = dict(_kernel(variables, "model/prior/p", base, edge=True))
+        yield f"{base}.edge_weight", edge_weight[f"{base}.edge_weight"]
+        yield f"{base}.bias", _tensor(variables["model/prior/p/b"])
+        yield f"{base}.log_scale", _tensor(variables["model/prior/p/logs"])
+    if config["ycond"]:
+        yield from _zero_linear(variables, "model/prior/y_emb", "flow.top.shift")
+    if config["ycond"] and config["weight_y"] > 0:
+        yield from _zero_linear(variables, "model/classifier", "flow.top.classifier")
+
+
+def _actnorm(variables: Variables, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
+    yield f"{ours}.bias", _tensor(variables[f"{theirs}_center/b"])
+    yield f"{ours}.log_scale", _tensor(variables[f"{theirs}_scale/logs"])
+
+
+def _kernel(
+    variables: Variables, theirs: str, ours: str, *, edge: bool
+) -> Iterator[tuple[str, Tensor]]:
+    weight = _tensor(variables[f"{theirs}/W"]).permute(3, 2, 0, 1)  # HWIO to OIHW
+    if edge:  # its last input channel is the edge indicator
+        yield f"{ours}.edge_weight", weight[:, -1:]
+        weight = weight[:, :-1]
+    yield f"{ours}.weight", weight
+
+
+def _zero_conv(variables: Variables, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
+    yield from _kernel(variables, theirs, f"{ours}.conv", edge=True)
+    yield f"{ours}.conv.bias", _tensor(variables[f"{theirs}/b"])
+    yield f"{ours}.log_scale", _tensor(variables[f"{theirs}/logs"])
+
+
+def _zero_linear(variables: Variables, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
+    yield f"{ours}.weight", _tensor(variables[f"{theirs}/W"]).T
+    yield f"{ours}.bias", _tensor(variables[f"{theirs}/b"])
+    yield f"{ours}.log_scale", _tensor(variables[f"{theirs}/logs"])
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))

@@ -1,0 +1,85 @@
+"""The folder that a training run leaves behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of a run, by name."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, checkpoint: str | Path) -> RunFolder:
+        """Return the run folder of a checkpoint; a path to the folder itself will do."""
+        path = Path(checkpoint)
+        return cls(path if path.is_dir() else path.parent.parent)
+
+    @staticmethod
+    def checkpoint_at(path: str | Path) -> Path:
+        """Return the checkpoint that a path means: itself, or the best one of a run folder."""
+        folder = RunFolder(Path(path))
+        return folder.best if folder.path.is_dir() else folder.path
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the lowest bits/dim on the validation images."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint to resume from."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """The table of everything that was logged."""
+        return self.path / "metrics.csv"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the figures."""
+        return self.path / "figures"
+
+    def write_config(self, config: DictConfig) -> None:
+        """Write the config, every interpolation resolved, to ``config.yaml``."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, self.path / "config.yaml", resolve=True)
+
+    def read_config(self) -> DictConfig:
+        """Read ``config.yaml``; raise ``FileNotFoundError`` where this is no run folder."""
+        path = self.path / "config.yaml"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{self.path} is not the folder of a training run: it has no config.yaml. Name "
+                "the folder, or a checkpoint in its checkpoints/"
+            )
+        config = OmegaConf.load(path)
+        assert isinstance(config, DictConfig)
+        return config
+
+    def data_config(self, override: DictConfig | None) -> DictConfig:
+        """Return the config of the run's data, with some of its values overridden, or another's."""
+        if override is not None and "_target_" in override:
+            return override
+        config = OmegaConf.merge(self.read_config().data, override or {})
+        assert isinstance(config, DictConfig)
+        return config
+
+    def write_json(self, name: str, content: dict[str, Any]) -> Path:
+        """Write a JSON file, ``summary.json`` say; return its path."""
+        path = self.path / name
+        path.write_text(json.dumps(content, indent=2) + "\n")
+        return path

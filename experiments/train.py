@@ -7,7 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
@@ -33,8 +33,9 @@ def train(config: DictConfig) -> float | None:
     seed_everything(config.seed, workers=True, verbose=False)
     folder = RunFolder(Path(config.run_dir))
     data: ImageDataModule = instantiate(config.data)
-    model: glow.Glow = instantiate(config.model)
-    module = GlowModule(model, instantiate(config.optimizer), instantiate(config.scheduler))
+    module = GlowModule(
+        instantiate(config.model), instantiate(config.optimizer), instantiate(config.scheduler)
+    )
     callbacks = list(instantiate(config.callbacks).values())
     loggers = list(instantiate(config.logger).values())
     trainer: Trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers)
@@ -46,12 +47,15 @@ def train(config: DictConfig) -> float | None:
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
         _fit(trainer, module, data, folder)
-        tested = folder.best if folder.best.is_file() else folder.last
-        [result] = trainer.test(module, datamodule=data, ckpt_path=tested, verbose=False)
+        cost = {"steps": trainer.global_step, "seconds": round(_seconds_of_training(trainer), 1)}
+        # What is tested is what the file gives to others. (Had Lightning loaded it, the averaging
+        # callback would have put the weights before averaging in their place.)
+        kept = glow.load(folder.best if folder.best.is_file() else folder.last)
+        [result] = trainer.test(GlowModule(kept), datamodule=data, verbose=False)
         if trainer.is_global_zero:
             test = {key.removeprefix("test/"): value for key, value in result.items()}
-            _write_summary(config, folder, trainer, model, test)
-            for path in _draw_figures(glow.load(tested, map_location=module.device), data, folder):
+            _write_summary(config, folder, kept, test, cost)
+            for path in _draw_figures(kept, data, folder):
                 log_picture(loggers, path.stem, path, trainer.global_step)
             print_numbers(f"{config.name}, test images", test)
             console.print(
@@ -76,10 +80,20 @@ def _fit(trainer: Trainer, module: GlowModule, data: ImageDataModule, folder: Ru
         raise
 
 
+def _seconds_of_training(trainer: Trainer) -> float:
+    """Return the time that training took, that of the runs which this one resumed included."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    [timer] = (callback for callback in callbacks if isinstance(callback, Timer))
+    return timer.time_elapsed("train")
+
+
 def _write_summary(
-    config: DictConfig, folder: RunFolder, trainer: Trainer, model: glow.Glow, test: dict[str, Any]
+    config: DictConfig,
+    folder: RunFolder,
+    model: glow.Glow,
+    test: dict[str, Any],
+    cost: dict[str, Any],
 ) -> None:
-    [timer] = (callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
     folder.write_json(
         "summary.json",
         {
@@ -87,8 +101,7 @@ def _write_summary(
             "test": test,
             "n_bits": config.data.n_bits,
             "parameters": sum(p.numel() for p in model.parameters()),
-            "steps": trainer.global_step,
-            "seconds": round(timer.time_elapsed("train"), 1),
+            **cost,
             "seed": config.seed,
             **provenance(),
         },

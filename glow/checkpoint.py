@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,13 @@ def load(
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}: expected a file such as best.ckpt")
-    checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    no_glow = f"{path} holds no Glow: expected a file that glow.save or experiments/train.py wrote"
+    try:
+        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(no_glow) from error
     if not isinstance(checkpoint, dict) or SPEC_KEY not in checkpoint:
-        raise ValueError(
-            f"{path} holds no Glow: expected a file that glow.save or experiments/train.py wrote"
-        )
+        raise ValueError(no_glow)
     model = build(checkpoint[SPEC_KEY], trusted)
     if not isinstance(model, Glow):
         raise ValueError(f"{path} describes a {type(model).__name__}, not a Glow")
@@ -115,6 +118,6 @@ def _resolve(name: str, trusted: Sequence[str]) -> Callable[..., Any]:
             f"if you trust {package}, load with trusted={(*trusted, package)}"
         )
     target: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    if target.__module__ != module:  # what a trusted module has itself imported is not its own
+    if getattr(target, "__module__", None) != module:  # it has only imported it from elsewhere
         raise ValueError(f"the model has a part {name}, which {module} does not define")
     return target

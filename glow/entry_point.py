@@ -61,5 +61,6 @@ def print_numbers(title: str, numbers: Mapping[str, float]) -> None:
 def _quieten_libraries() -> None:
     """Silence advice that does not apply here; warnings that may matter still show."""
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # images are in memory
+    warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")  # within Lightning
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)

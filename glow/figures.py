@@ -134,7 +134,7 @@ def image_table(
     margin = 0.15 + 0.09 * max(map(len, row_labels), default=0)
     figure = Figure(figsize=(max(across + margin, 3.5), down + 0.7), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(rearrange(picture, "c h w -> h w c"), interpolation="nearest")
+    axes.imshow(rearrange(picture, "c h w -> h w c").numpy(), interpolation="nearest")
     axes.set_title(title, fontsize=11)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=8, labeltop=True, labelbottom=False)
@@ -150,7 +150,7 @@ def image_table(
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure to a file, making its folder; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
     return path
 
 

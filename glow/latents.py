@@ -76,9 +76,9 @@ class Latents(tuple[Tensor, ...]):
     def load(cls, path: str | Path) -> Latents:
         """Read what ``save`` wrote; raise ``ValueError`` where the file holds something else."""
         try:
-            with np.load(path) as arrays:
-                names = [f"eps_{i}" for i in range(1, len(arrays.files) + 1)]
-                return cls(torch.from_numpy(arrays[name]) for name in names)
+            arrays = np.load(path)
+            names = [f"eps_{i}" for i in range(1, len(arrays.files) + 1)]
+            return cls(torch.from_numpy(arrays[name]) for name in names)
         except (KeyError, ValueError, AttributeError, EOFError) as error:
             raise ValueError(
                 f"{path} holds no latents: expected an npz file with arrays eps_1, eps_2, ..."

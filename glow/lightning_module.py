@@ -115,12 +115,13 @@ class GlowModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build optimizer and schedule; the schedule ticks once a step."""
-        # Asking for the total number of steps makes the trainer count the batches of an epoch.
-        total_steps = self.trainer.estimated_stepping_batches
-        accumulated = self.trainer.accumulate_grad_batches
+        trainer = self.trainer
+        trainer.fit_loop.setup_data()  # so that the batches of an epoch are counted
         facts = {
-            "total_steps": total_steps,
-            "steps_per_epoch": math.ceil(self.trainer.num_training_batches / accumulated),
+            "total_steps": trainer.estimated_stepping_batches,
+            "steps_per_epoch": math.ceil(
+                trainer.num_training_batches / trainer.accumulate_grad_batches
+            ),
         }
         optimizer = _call(self.optimizer_factory, self.model.parameters(), facts)
         if self.scheduler_factory is None:

@@ -1,16 +1,18 @@
-"""Fixtures: a seed, small models, and the values of the reference implementation."""
+"""Fixtures: a seed, a small model and its images, the config of a small run."""
 
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
 from glow import Glow
 from glow.layers import AffineCoupling, CouplingNet
 from tests.bijections import perturb
 
-SHARED = Path(__file__).parents[2] / "shared"
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +33,18 @@ def model(images: torch.Tensor) -> Glow:
     model = Glow((1, 8, 8), n_levels=2, n_steps=2, coupling=coupling)
     model.initialize(images)
     return perturb(model, 0.05)
+
+
+def compose_train(folder: Path, *overrides: str) -> DictConfig:
+    """Return the config of a training run in ``folder``, as small as it gets."""
+    tiny = [
+        f"run_dir={folder}",
+        "model.n_levels=2",
+        "model.n_steps=1",
+        "model.coupling.net.width=8",
+        "trainer.accelerator=cpu",
+        "callbacks.samples.every_n_validations=100",
+        "~callbacks.progress",
+    ]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose("train", [*tiny, *overrides])

@@ -8,7 +8,6 @@ from glow import Glow
 from glow.layers import (
     AdditiveCoupling,
     ClassConditionalPrior,
-    LUInvertibleConv,
     ReversePermutation,
     StandardPrior,
 )
@@ -32,11 +31,12 @@ def test_log_prob_is_the_change_of_variables(model: Glow, images: torch.Tensor) 
     torch.testing.assert_close(model.log_prob(image, noise=unit)[0], expected)
 
 
-def test_the_probabilities_of_all_images_sum_to_one() -> None:
+def test_the_probabilities_of_all_images_sum_to_the_mass_of_the_image_cube() -> None:
     # 4 pixels of 1 bit are 16 images. The integral over the noise is a mean over a fine grid.
     model = Glow((1, 2, 2), n_bits=1, n_levels=1, n_steps=2, coupling=affine).double()
-    perturb(model, 0.1)
     images = (torch.cartesian_prod(*[torch.tensor([0, 128])] * 4)).to(torch.uint8)
+    model.initialize(images.view(16, 1, 2, 2))
+    perturb(model, 0.02)
     grid = (torch.arange(16, dtype=torch.float64) + 0.5) / 16
     noise = torch.cartesian_prod(*[grid] * 4)
     total = 0.0
@@ -44,11 +44,11 @@ def test_the_probabilities_of_all_images_sum_to_one() -> None:
         for image in images:
             batch = image.view(1, 1, 2, 2).expand(len(noise), -1, -1, -1)
             total += model.log_prob(batch, noise=noise.view(-1, 1, 2, 2)).exp().mean().item()
-    # Nearly all mass of this model lies within the image cube or beside it.
-    inside = model.flow.inverse(model.sample_latents(200_000))
-    share = ((inside >= -0.5) & (inside < 0.5)).flatten(1).all(1).double().mean().item()
-    assert total == pytest.approx(share, rel=0.03)
-    assert share > 0.01
+    with torch.no_grad():
+        x = model.flow.inverse(model.sample_latents(100_000))
+    share = ((x >= -0.5) & (x < 0.5)).flatten(1).all(1).double().mean().item()
+    assert share > 0.2
+    assert total == pytest.approx(share, rel=0.02)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
@@ -78,9 +78,7 @@ def test_the_noise_can_be_passed_by_hand(model: Glow, images: torch.Tensor) -> N
     assert torch.equal(model.log_prob(images, noise=noise), model.log_prob(images, noise=noise))
     assert not torch.equal(model.log_prob(images), model.log_prob(images))
     middle = torch.full(images.shape, 0.5)
-    assert torch.equal(
-        model.encode(images).flatten(), model.encode(images, noise=middle).flatten()
-    )
+    assert torch.equal(model.encode(images).flatten(), model.encode(images, noise=middle).flatten())
 
 
 def test_bits_per_dim_of_an_untrained_model_are_near_those_of_the_image(
@@ -125,7 +123,7 @@ def test_a_class_conditional_model_depends_on_its_labels(images: torch.Tensor) -
     top = partial(ClassConditionalPrior, n_classes=3)
     model = Glow((1, 8, 8), n_levels=2, n_steps=1, coupling=affine, top=top)
     model.initialize(images, torch.arange(8) % 3)
-    perturb(model, 0.1)
+    perturb(model, 0.02)
     assert model.n_classes == 3
     noise, zeros, ones = torch.rand(images.shape), torch.zeros(8).long(), torch.ones(8).long()
     of_zeros = model.log_prob(images, zeros, noise=noise)
@@ -196,4 +194,3 @@ def test_the_simplest_flow_of_all_is_there_too() -> None:
     # Nothing but dequantization changes the volume before training.
     torch.testing.assert_close(log_det, torch.full((3,), -32 * math.log(256)))
     assert latents.flatten().shape == (3, 32)
-    assert LUInvertibleConv is not None

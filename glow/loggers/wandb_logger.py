@@ -23,3 +23,4 @@ class WandbLogger(loggers.WandbLogger):
             project=project,
             **options,
         )
+        self._wandb_init.pop("anonymous", None)  # Lightning passes it, and wandb warns of it

@@ -1,5 +1,7 @@
-"""Optimizers that torch does not have."""
+"""Optimization that torch does not have."""
 
+from glow.optim.averaging import warm_ema_
+from glow.optim.inverse_sqrt import InverseSqrt
 from glow.optim.reference_adamax import ReferenceAdamax
 
-__all__ = ["ReferenceAdamax"]
+__all__ = ["InverseSqrt", "ReferenceAdamax", "warm_ema_"]

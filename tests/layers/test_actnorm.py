@@ -8,9 +8,11 @@ from tests.bijections import affine
 
 def test_initialization_normalizes_every_channel() -> None:
     actnorm = ActNorm(3).double()
-    x = torch.randn(64, 3, 4, 4, dtype=torch.float64) * torch.tensor([0.1, 1.0, 20.0])[
-        :, None, None
-    ] + torch.tensor([-5.0, 0.0, 3.0])[:, None, None]
+    x = (
+        torch.randn(64, 3, 4, 4, dtype=torch.float64)
+        * torch.tensor([0.1, 1.0, 20.0])[:, None, None]
+        + torch.tensor([-5.0, 0.0, 3.0])[:, None, None]
+    )
     with data_dependent_init(actnorm):
         y, _ = actnorm(x)
     torch.testing.assert_close(y.mean(dim=(0, 2, 3)), torch.zeros(3, dtype=torch.float64))

@@ -33,6 +33,7 @@ def test_a_zero_conv_starts_at_zero_and_its_scale_grows_as_exp_3() -> None:
     conv = ZeroConv2d(2, 3)
     x = torch.randn(2, 2, 4, 4)
     assert torch.equal(conv(x), torch.zeros(2, 3, 4, 4))
+    assert conv.conv.bias is not None
     conv.conv.bias.data.fill_(1.0)
     conv.log_scale.data.fill_(0.5)
     torch.testing.assert_close(conv(x), torch.full((2, 3, 4, 4), 1.5).exp())

@@ -7,7 +7,7 @@ from glow.layers import InvertibleConv, LUInvertibleConv, PlainInvertibleConv
 @pytest.mark.parametrize("make", [PlainInvertibleConv, LUInvertibleConv])
 @pytest.mark.parametrize("channels", [1, 2, 12, 48])
 def test_it_starts_as_a_rotation(make: type[InvertibleConv], channels: int) -> None:
-    layer = make(channels)  # type: ignore[call-arg]
+    layer = make(channels)
     matrix = layer.matrix()
     torch.testing.assert_close(matrix @ matrix.T, torch.eye(channels), rtol=0, atol=1e-5)
     _, log_det = layer(torch.randn(2, channels, 3, 3))

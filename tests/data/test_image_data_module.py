@@ -1,0 +1,72 @@
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from glow.data import ImageDataModule, Split
+
+
+@dataclass(kw_only=True, eq=False)
+class Numbered(ImageDataModule):
+    """Images whose every pixel is their index."""
+
+    n_images: int = 50
+    n_channels: int = 1
+
+    def read(self, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
+        index = torch.arange(self.n_images)
+        images = index.to(torch.uint8).view(-1, 1, 1, 1).expand(-1, self.n_channels, 4, 4)
+        return images, index % 10
+
+
+def numbered(**options: int) -> Numbered:
+    data = Numbered(image_shape=(1, 4, 4), n_classes=10, batch_size=8, **options)
+    data.setup()
+    return data
+
+
+def order_of_epoch(data: Numbered, epoch: int) -> list[int]:
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # as Lightning does
+    return [int(i) for images, _ in loader for i in images[:, 0, 0, 0]]
+
+
+def test_batches_are_images_and_labels() -> None:
+    images, labels = next(iter(numbered().train_dataloader()))
+    assert images.shape == (8, 1, 4, 4)
+    assert images.dtype == torch.uint8
+    assert torch.equal(labels, images[:, 0, 0, 0].long() % 10)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    first = order_of_epoch(numbered(seed=1), 3)
+    torch.manual_seed(99)
+    assert order_of_epoch(numbered(seed=1), 3) == first
+    assert order_of_epoch(numbered(seed=1), 4) != first
+    assert order_of_epoch(numbered(seed=2), 3) != first
+    assert len(first) == len(set(first)) == 48  # six whole batches
+
+
+def test_evaluation_sees_every_image_once_in_order() -> None:
+    for split in ("val", "test"):
+        loader = numbered().evaluation_dataloader(split)
+        assert [int(i) for images, _ in loader for i in images[:, 0, 0, 0]] == list(range(50))
+
+
+def test_the_initialization_batch_is_always_the_same_and_mixed() -> None:
+    images, labels = numbered().initialization_batch(20)
+    again, _ = numbered().initialization_batch(20)
+    assert torch.equal(images, again)
+    assert images[:, 0, 0, 0].tolist() != list(range(20))
+    assert labels.shape == (20,)
+    assert len(numbered().initialization_batch(1000)[0]) == 50
+
+
+def test_what_is_not_as_announced_is_told() -> None:
+    with pytest.raises(ValueError, match=r"data.image_shape is \(1, 4, 4\), but .* \(3, 4, 4\)"):
+        numbered(n_channels=3)
+    with pytest.raises(ValueError, match=r"7 images are too few .* largest legal .* is 7"):
+        numbered(n_images=7)
+    data = Numbered(image_shape=(1, 4, 4), n_classes=5)
+    with pytest.raises(ValueError, match="labels from 0 to 9; they must lie from 0 to 4"):
+        data.setup("test")

@@ -1,0 +1,117 @@
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+import glow
+from glow.checkpoint import build, describe
+from glow.layers import (
+    AdditiveCoupling,
+    AffineCoupling,
+    ClassConditionalPrior,
+    CouplingNet,
+    ShufflePermutation,
+    StandardPrior,
+)
+from glow.layers.scale_map import floored_sigmoid
+
+
+def unusual_model() -> glow.Glow:
+    net = partial(CouplingNet, width=6, edge_indicator=False)
+    return glow.Glow(
+        image_shape=(2, 8, 4),
+        n_bits=3,
+        n_levels=2,
+        n_steps=1,
+        permutation=ShufflePermutation,
+        coupling=partial(AffineCoupling, net=net, scale_map=partial(floored_sigmoid, floor=0.2)),
+        top=partial(ClassConditionalPrior, n_classes=4, base=StandardPrior),
+    )
+
+
+def test_a_file_rebuilds_the_model(tmp_path: Path) -> None:
+    model = unusual_model()
+    images = torch.randint(0, 256, (9, 2, 8, 4), dtype=torch.uint8)
+    labels, noise = torch.arange(9) % 4, torch.rand(images.shape)
+    model.initialize(images, labels)
+    glow.save(model, tmp_path / "model.ckpt")
+    loaded = glow.load(tmp_path / "model.ckpt")
+    assert not loaded.training
+    assert torch.equal(
+        loaded.log_prob(images, labels, noise=noise), model.log_prob(images, labels, noise=noise)
+    )
+    assert describe(loaded) == describe(model)
+
+
+def test_the_description_is_plain_python() -> None:
+    description = describe(unusual_model())
+    assert description["_target_"] == "glow.model.Glow"
+    assert description["image_shape"] == [2, 8, 4]
+    assert description["permutation"] == {
+        "_target_": "glow.layers.permutation.ShufflePermutation",
+        "_partial_": True,
+    }
+    assert description["coupling"]["scale_map"] == {
+        "_target_": "glow.layers.scale_map.floored_sigmoid",
+        "_partial_": True,
+        "floor": 0.2,
+    }
+
+
+def test_it_loads_where_hydra_and_lightning_cannot_be_imported(
+    model: glow.Glow, images: torch.Tensor, tmp_path: Path
+) -> None:
+    glow.save(model, tmp_path / "model.ckpt")
+    noise = torch.full(images.shape, 0.25)
+    torch.save({"images": images, "noise": noise}, tmp_path / "batch.pt")
+    program = """
+import sys
+for name in ("hydra", "omegaconf", "pytorch_lightning", "lightning", "wandb", "torchvision"):
+    sys.modules[name] = None  # importing it raises ImportError
+import torch, glow
+batch = torch.load("batch.pt")
+print(glow.load("model.ckpt").log_prob(batch["images"], noise=batch["noise"]).tolist())
+"""
+    command = [sys.executable, "-c", program]
+    output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    expected = str(model.log_prob(images, noise=noise).tolist())
+    assert output.stdout.strip() == expected
+
+
+def test_parts_of_strangers_need_trust(model: glow.Glow) -> None:
+    description = describe(model)
+    description["permutation"] = {"_target_": "os.system", "command": "echo"}
+    with pytest.raises(ValueError, match=r"a part os\.system, and only glow may provide parts"):
+        build(description, ("glow",))
+    description["permutation"] = {"_target_": "glow.checkpoint.pickle"}
+    with pytest.raises(ValueError, match=r"which glow\.checkpoint does not define"):
+        build(description, ("glow",))
+    trusted = {"_target_": "torch.nn.modules.activation.ReLU"}
+    assert isinstance(build(trusted, ("glow", "torch")), torch.nn.ReLU)
+
+
+def test_what_cannot_be_rebuilt_cannot_be_saved(tmp_path: Path) -> None:
+    for coupling, told in (
+        (lambda channels: AdditiveCoupling(channels), "define it at the top of a module"),
+        (partial(lambda channels: AdditiveCoupling(channels)), "define it at the top of a module"),
+        (partial(AdditiveCoupling, 4), "give them as keywords"),
+    ):
+        description = {"coupling": coupling}
+        with pytest.raises(TypeError, match=told):
+            describe(description)
+    with pytest.raises(TypeError, match="cannot be saved with a model"):
+        describe(object())
+
+
+def test_files_that_hold_no_model_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint at .*missing\.ckpt"):
+        glow.load(tmp_path / "missing.ckpt")
+    (tmp_path / "text.ckpt").write_text("not a checkpoint")
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "other.ckpt")
+    (tmp_path / "empty.ckpt").touch()
+    for name in ("text.ckpt", "other.ckpt", "empty.ckpt"):
+        with pytest.raises(ValueError, match=f"{name} holds no Glow"):
+            glow.load(tmp_path / name)

@@ -1,0 +1,76 @@
+"""Every file under conf/ is composed and instantiated."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from glow import Glow
+from glow.checkpoint import describe
+from glow.data import ImageDataModule
+from tests.conftest import ROOT
+
+CONF = ROOT / "conf"
+GROUPS = ("model/permutation", "model/coupling", "model/top", "optimizer", "scheduler", "trainer")
+OPTIONS = [
+    f"{group}={path.stem}"
+    for group in (*GROUPS, "data", "callbacks", "logger", "experiment")
+    for path in sorted((CONF / group).glob("**/*.yaml"))
+    if path.stem != "evaluation"  # a trainer without the callbacks of training
+]
+SCALE_MAPS = [
+    f"model/scale_map@model.coupling.scale_map={path.stem}"
+    for path in sorted((CONF / "model" / "scale_map").glob("*.yaml"))
+]
+
+
+def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(root, [f"run_dir={folder}", *overrides])
+
+
+@pytest.mark.parametrize("option", [*OPTIONS, *SCALE_MAPS])
+def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
+    config = composed("train", tmp_path, "model.n_levels=2", option)
+    OmegaConf.resolve(config)
+    with torch.device("meta"):
+        model = instantiate(config.model)
+    assert isinstance(model, Glow)
+    describe(model)  # so that its checkpoints can be loaded
+    parameter = torch.nn.Parameter(torch.ones(1))
+    known = {"steps_per_epoch": 10} if "Reference" in config.optimizer._target_ else {}
+    optimizer = instantiate(config.optimizer)([parameter], **known)
+    known = {"total_steps": 10} if "OneCycle" in config.scheduler._target_ else {}
+    instantiate(config.scheduler)(optimizer, **known)
+    data = instantiate(config.data)
+    assert isinstance(data, ImageDataModule)
+    assert data.image_shape == model.image_shape
+    callbacks = list(instantiate(config.callbacks).values())
+    loggers = list(instantiate(config.logger).values())
+    if config.trainer.devices == 1:  # several need as many devices as they ask for
+        instantiate(config.trainer, callbacks=callbacks, logger=loggers)
+
+
+def test_the_sweep_of_figure_3_composes(tmp_path: Path) -> None:
+    for permutation in ("reverse", "shuffle", "invconv"):
+        for coupling in ("additive", "affine"):
+            options = (f"model/permutation={permutation}", f"model/coupling={coupling}")
+            config = composed("train", tmp_path, *options)
+            with torch.device("meta"):
+                instantiate(config.model)
+
+
+def test_a_key_that_nobody_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="n_levls"):
+        composed("train", tmp_path, "model.n_levls=3")
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "interpolate"])
+def test_help_says_what_the_program_does(name: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(name, return_hydra_config=True)
+    assert f"python experiments/{name}.py" in config.hydra.help.header
+    assert config.hydra.help.footer

@@ -1,0 +1,45 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+import glow
+from glow.data import Digits
+from tests.bijections import affine
+from tests.conftest import ROOT
+
+
+def test_two_processes_start_alike_train_on_different_images_and_end_alike(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "distributed_training.py"), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    first, second = (torch.load(tmp_path / f"rank_{rank}.pt") for rank in (0, 1))
+    for moment in ("start", "end"):
+        for name, value in first[moment].items():
+            assert torch.equal(value, second[moment][name]), (moment, name)
+    flags = [v for name, v in first["start"].items() if name.endswith("initialized")]
+    assert flags
+    assert all(flags)
+
+    # One process alone would start from the same values, but for the noise of dequantization.
+    torch.manual_seed(0)
+    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine)
+    data = Digits(batch_size=32)
+    data.setup("fit")
+    model.initialize(*data.initialization_batch(256))
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, first["start"][name], rtol=0, atol=0.05)
+
+    # They share the epoch between them.
+    batches = [images for rank in (first, second) for images in rank["images"]]
+    assert len(first["images"]) == len(second["images"]) == 20
+    ours = sorted(map(tuple, torch.cat(batches).flatten(1).tolist()))
+    everything = sorted(map(tuple, data.datasets["train"].images.flatten(1).tolist()))
+    assert len(ours) == 1280
+    assert len(set(ours) & set(everything)) == len(set(ours)) > 1270

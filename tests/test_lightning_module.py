@@ -1,0 +1,183 @@
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback
+
+import glow
+from glow.data import Digits
+from glow.layers import ClassConditionalPrior
+from glow.lightning_module import GlowModule, noise_like
+from glow.optim import ReferenceAdamax
+from tests.bijections import affine, perturb
+
+
+def digits_model(**options: Any) -> glow.Glow:
+    torch.manual_seed(0)
+    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine, **options)
+    data = Digits()
+    data.setup("fit")
+    model.initialize(*data.initialization_batch(256))
+    return perturb(model, 0.02)
+
+
+def trainer_in(folder: Path, **options: Any) -> Trainer:
+    return Trainer(
+        default_root_dir=folder,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **options,
+    )
+
+
+class Spy(Callback):
+    """Keep what was logged after every training step."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, float]] = []
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        self.steps.append({key: float(value) for key, value in trainer.callback_metrics.items()})
+
+
+def test_the_loss_is_the_mean_of_bits_per_dim_and_its_parts_add_up(tmp_path: Path) -> None:
+    module, spy = GlowModule(digits_model(), partial(torch.optim.SGD, lr=0.0)), Spy()
+    trainer_in(tmp_path, max_steps=2, callbacks=[spy], limit_val_batches=0).fit(
+        module, datamodule=Digits()
+    )
+    for step in spy.steps:
+        total = step["train/latent_bits"] + step["train/log_det_bits"]
+        assert step["train/bits_per_dim"] == pytest.approx(total, abs=1e-5)
+    # The first batch again, by hand, with the noise of its key.
+    data = Digits()
+    data.setup("fit")
+    images, labels = next(iter(data.train_dataloader()))
+    noise = noise_like(images, torch.initial_seed(), 0, 0, 0)
+    bits = module.model.bits_per_dim(images, labels, noise=noise)
+    assert spy.steps[0]["train/bits_per_dim"] == pytest.approx(bits.mean().item(), abs=1e-5)
+
+
+def test_a_classifier_joins_the_loss(tmp_path: Path) -> None:
+    top = partial(ClassConditionalPrior, n_classes=10, classification_weight=0.5)
+    module = GlowModule(digits_model(top=top), partial(torch.optim.SGD, lr=0.0))
+    losses: list[float] = []
+
+    class Losses(Callback):
+        def on_train_batch_end(
+            self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *args: Any
+        ) -> None:
+            losses.append(float(outputs["loss"]))
+
+    spy = Spy()
+    trainer_in(tmp_path, max_steps=1, callbacks=[spy, Losses()], limit_val_batches=0).fit(
+        module, datamodule=Digits()
+    )
+    # An untrained classifier of ten classes is near log2(10) bits off, of which half counts.
+    extra = losses[0] - spy.steps[0]["train/bits_per_dim"]
+    assert extra == pytest.approx(0.5 * math.log2(10), rel=0.1)
+
+
+def test_optimizer_and_schedule_are_told_the_steps(tmp_path: Path) -> None:
+    module = GlowModule(
+        digits_model(),
+        partial(ReferenceAdamax, lr=0.01),
+        partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1),
+    )
+    trainer = trainer_in(tmp_path, max_epochs=2, accumulate_grad_batches=3, limit_val_batches=0)
+    trainer.fit(module, datamodule=Digits())
+    assert trainer.global_step == 14  # 2 epochs of ceil(20 / 3)
+    [optimizer] = trainer.optimizers
+    assert optimizer.param_groups[0]["betas"][1] == pytest.approx(1 - 1 / 7)
+    [schedule] = trainer.lr_scheduler_configs
+    assert schedule.interval == "step"
+    assert schedule.scheduler.state_dict()["total_steps"] == 14
+
+
+def test_what_the_config_has_fixed_stays(tmp_path: Path) -> None:
+    module = GlowModule(digits_model(), partial(ReferenceAdamax, steps_per_epoch=98))
+    trainer = trainer_in(tmp_path, max_steps=1, limit_val_batches=0)
+    trainer.fit(module, datamodule=Digits())
+    assert trainer.optimizers[0].param_groups[0]["betas"][1] == pytest.approx(1 - 1 / 98)
+
+
+def test_warm_up_rises_every_step(tmp_path: Path) -> None:
+    rates: list[float] = []
+
+    class Rates(Callback):
+        def on_before_optimizer_step(self, trainer: Trainer, *args: Any) -> None:
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    warmup = partial(torch.optim.lr_scheduler.LinearLR, start_factor=1e-8, total_iters=4)
+    module = GlowModule(digits_model(), partial(torch.optim.Adamax, lr=0.004), warmup)
+    trainer_in(tmp_path, max_steps=6, callbacks=[Rates()], limit_val_batches=0).fit(
+        module, datamodule=Digits()
+    )
+    assert rates == pytest.approx([0.0, 0.001, 0.002, 0.003, 0.004, 0.004], abs=1e-9)
+
+
+def test_testing_reports_every_image(tmp_path: Path) -> None:
+    module, data = GlowModule(digits_model()), Digits(eval_batch_size=128)
+    [result] = trainer_in(tmp_path).test(module, datamodule=data, verbose=False)
+    values = []
+    for index, (images, labels) in enumerate(data.test_dataloader()):
+        noise = noise_like(images, 0, 0, index)
+        values.append(module.model.bits_per_dim(images, labels, noise=noise).detach())
+    bits = torch.cat(values)
+    assert result["test/images"] == len(bits) == 300
+    assert result["test/bits_per_dim"] == pytest.approx(bits.mean().item(), abs=1e-5)
+    error = bits.std().item() / math.sqrt(300)
+    assert result["test/standard_error"] == pytest.approx(error, rel=1e-4)
+    assert result["test/maximum"] == pytest.approx(bits.max().item(), abs=1e-5)
+    [again] = trainer_in(tmp_path).test(module, datamodule=data, verbose=False)
+    assert again == result
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_image_without_likelihood_is_never_dropped(
+    value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = GlowModule(digits_model())
+    honest = module._evaluate
+
+    def with_one_lost(*args: Any) -> dict[str, torch.Tensor]:
+        parts = honest(*args)
+        parts["bits_per_dim"][3] = value
+        return parts
+
+    monkeypatch.setattr(module, "_evaluate", with_one_lost)
+    with pytest.raises(FloatingPointError, match="1 of 300 test images have no finite likelihood"):
+        trainer_in(tmp_path).test(module, datamodule=Digits(), verbose=False)
+
+
+def test_lower_precision_stays_within_training(tmp_path: Path) -> None:
+    # Weights that do not move: the losses of training differ, those of validation must not.
+    def fit(precision: str) -> tuple[float, float]:
+        module, spy = GlowModule(digits_model(), partial(torch.optim.SGD, lr=0.0)), Spy()
+        trainer = trainer_in(tmp_path, max_epochs=1, callbacks=[spy], precision=precision)
+        trainer.fit(module, datamodule=Digits())
+        return spy.steps[0]["train/bits_per_dim"], float(
+            trainer.callback_metrics["val/bits_per_dim"]
+        )
+
+    train, val = fit("32-true")
+    lower_train, lower_val = fit("bf16-mixed")
+    assert lower_train != train
+    assert lower_train == pytest.approx(train, abs=0.01)
+    assert lower_val == val
+
+
+def test_the_noise_is_that_of_its_key() -> None:
+    images = torch.zeros(3, 1, 4, 4, dtype=torch.uint8)
+    noise = noise_like(images, 1, 2, 3)
+    assert torch.equal(noise, noise_like(images, 1, 2, 3))
+    assert not torch.equal(noise, noise_like(images, 1, 2, 4))
+    assert noise.min() >= 0
+    assert noise.max() < 1

@@ -1,0 +1,196 @@
+"""The programs of experiments/, from the command line to the files that they leave."""
+
+import csv
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import glow
+from experiments.train import train
+from tests.conftest import ROOT, compose_train
+from tests.loggers.wandb_records import records
+
+TINY = (
+    "model.n_levels=2",
+    "model.n_steps=1",
+    "model.coupling.net.width=8",
+    "trainer.max_epochs=1",
+    "trainer.accelerator=cpu",
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two epochs."""
+    folder = tmp_path_factory.mktemp("run")
+    train(compose_train(folder, "trainer.max_epochs=2", "callbacks=ema", "optimizer.lr=0.01"))
+    return folder
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    content: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    return {**content["state_dict"], **content["current_model_state"]}
+
+
+def call(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> None:
+    """Run a program in this process."""
+    monkeypatch.setattr(sys, "argv", [f"{program}.py", *arguments])
+    importlib.import_module(f"experiments.{program}").main()
+
+
+def test_a_run_leaves_what_it_promises(run: Path) -> None:
+    files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert files == {
+        "config.yaml",
+        "metrics.csv",
+        "summary.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "figures/training_curve.png",
+        "figures/samples.png",
+        "figures/temperature_sweep.png",
+        "figures/interpolation.png",
+    }
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["test"]["images"] == 300
+    assert 0 < summary["test"]["standard_error"] < summary["test"]["bits_per_dim"] < 10
+    assert summary["steps"] == 40
+    assert summary["seconds"] > 0
+    assert summary["versions"]["torch"] == torch.__version__.split("+")[0]
+    model = glow.load(run / "checkpoints" / "best.ckpt")
+    assert summary["parameters"] == sum(p.numel() for p in model.parameters())
+
+
+def test_metrics_hold_bits_per_dim_and_its_parts(run: Path) -> None:
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for stage in ("train", "val", "test"):
+        filled = [row for row in rows if row[f"{stage}/bits_per_dim"]]
+        assert filled
+        for row in filled:
+            parts = float(row[f"{stage}/latent_bits"]) + float(row[f"{stage}/log_det_bits"])
+            assert float(row[f"{stage}/bits_per_dim"]) == pytest.approx(parts, abs=1e-4)
+    assert any(row["train/grad_norm"] for row in rows)
+
+
+def test_every_checkpoint_holds_tensors_and_plain_python(run: Path) -> None:
+    for path in run.rglob("*.ckpt"):
+        content = torch.load(path, weights_only=True)
+        assert content["glow"]["_target_"] == "glow.model.Glow"
+
+
+def test_a_resumed_run_ends_like_one_that_was_not_interrupted(run: Path, tmp_path: Path) -> None:
+    options = ("callbacks=ema", "optimizer.lr=0.01")
+    train(compose_train(tmp_path, "trainer.max_epochs=1", *options))
+    train(compose_train(tmp_path, "trainer.max_epochs=2", *options))
+    whole, resumed = (weights(folder / "checkpoints" / "last.ckpt") for folder in (run, tmp_path))
+    assert whole.keys() == resumed.keys()
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/bits_per_dim"]]
+    assert steps == [9, 19, 29, 39]
+
+
+def test_another_seed_is_another_run(run: Path, tmp_path: Path) -> None:
+    train(compose_train(tmp_path, "trainer.max_epochs=1", "callbacks=ema", "seed=1"))
+    state, other = (weights(folder / "checkpoints" / "last.ckpt") for folder in (run, tmp_path))
+    assert any(not torch.equal(state[name], other[name]) for name in state)
+
+
+def test_evaluate_agrees_with_training(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(monkeypatch, "evaluate", f"checkpoint={run}", "trainer.accelerator=cpu")
+    result = json.loads((run / "evaluation_digits_test.json").read_text())
+    summary = json.loads((run / "summary.json").read_text())
+    for name, value in summary["test"].items():
+        assert result[name] == pytest.approx(value)
+    assert "bits per dim" in capsys.readouterr().out
+
+
+def test_sample_and_interpolate_draw(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call(monkeypatch, "sample", f"checkpoint={run}", "n_rows=2", "temperature=[0.5,0.7]", "seed=3")
+    call(monkeypatch, "interpolate", f"checkpoint={run}", "pairs=[[0,5],[7,2]]", "n_frames=4")
+    drawn = {path.name for path in (run / "figures").iterdir()}
+    assert {
+        "samples_T[0.5,0.7]_seed3.png",
+        "temperature_sweep_seed3.png",
+        "interpolation_test_0-5_7-2.png",
+    } <= drawn
+
+
+@pytest.mark.parametrize(
+    ("program", "argument", "told"),
+    [
+        ("sample", "temperature=-1", "error: temperature must be at least 0"),
+        ("sample", "checkpoint=nowhere.ckpt", "error: no checkpoint at nowhere.ckpt"),
+        ("interpolate", "pairs=[[0,300]]", "error: there is no image 300 in the test split"),
+        ("interpolate", "n_frames=1", "error: an interpolation needs at least its 2 ends"),
+        ("evaluate", "data=mnist", "error: MNIST is not in"),
+        ("train", "model.n_levels=4", "error: n_levels=4 needs at least one level and a height"),
+        ("train", "data.n_bits=9", "error: .*n_bits must be from 1 to 8"),
+        ("train", "data.batch_size=2000", "error: Digits, train split: 1297 images are too few"),
+    ],
+)
+def test_bad_input_gets_a_sentence(
+    program: str,
+    argument: str,
+    told: str,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = [argument]
+    if program != "train" and not argument.startswith("checkpoint"):
+        arguments.append(f"checkpoint={run}")
+    if program == "train":
+        arguments.append(f"run_dir={tmp_path}")
+    if argument == "data=mnist":
+        arguments += [f"data.root={tmp_path}", "data.download=false"]
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, program, *arguments)
+    assert isinstance(stopped.value.code, str)
+    assert re.match(told, stopped.value.code)
+
+
+def test_a_sweep_with_wandb_offline_is_one_record_per_job(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(ROOT / "experiments" / "train.py"),
+        "-m",
+        "seed=0,1",
+        "logger=wandb",
+        f"hydra.sweep.dir={tmp_path}",
+        "callbacks.samples.every_n_validations=1",
+        *TINY,
+    ]
+    environment = {**os.environ, "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    jobs = sorted(path.parent for path in tmp_path.glob("*/summary.json"))
+    assert len(jobs) == 2
+    for seed, job in enumerate(jobs):
+        assert json.loads((job / "summary.json").read_text())["seed"] == seed
+        [file] = job.glob("wandb/offline-run-*/*.wandb")
+        found = list(records(file))
+        history: dict[str, list[str]] = {}
+        for record in found:
+            for item in record.history.item:
+                key = item.key or "/".join(item.nested_key)
+                history.setdefault(key, []).append(item.value_json)
+        assert any("train/bits_per_dim" in key for key in history)
+        assert any("val/bits_per_dim" in key for key in history)
+        assert {"samples", "interpolation"} <= {key.split("/")[0] for key in history}
+        config = {item.key: item.value_json for r in found for item in r.run.config.update}
+        config |= {item.key: item.value_json for r in found for item in r.config.update}
+        assert json.loads(config["seed"]) == seed
+        assert json.loads(config["model"])["coupling"]["net"]["width"] == 8
+        assert any(record.HasField("exit") for record in found)  # finished, not abandoned

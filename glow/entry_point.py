@@ -62,5 +62,8 @@ def _quieten_libraries() -> None:
     """Silence advice that does not apply here; warnings that may matter still show."""
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # images are in memory
     warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")  # within Lightning
+    # A run cut short before its first validation has no best checkpoint, and keeps its last one.
+    warnings.filterwarnings("ignore", ".*could not find the monitored key.*")
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*")  # a run that is resumed
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)

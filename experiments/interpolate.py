@@ -20,7 +20,9 @@ def main(config: DictConfig) -> None:
     data.prepare_data()
     data.setup()
     dataset = data.datasets[config.split]
-    starts, ends = zip(*config.pairs, strict=True)
+    varied = dataset.of_many_classes(4)
+    pairs = config.pairs or list(zip(varied[0::2], varied[1::2], strict=False))
+    starts, ends = zip(*pairs, strict=True)
     for index in (*starts, *ends):
         if not 0 <= index < len(dataset):
             raise ValueError(
@@ -38,8 +40,8 @@ def main(config: DictConfig) -> None:
         end_labels.to(device),
         config.n_frames,
     )
-    pairs = "_".join(f"{start}-{end}" for start, end in config.pairs)
-    path = folder.figures / f"interpolation_{config.split}_{pairs}.png"
+    name = "_".join([config.split, *(f"{start}-{end}" for start, end in pairs)])
+    path = folder.figures / f"interpolation_{name}.png"
     console.print(f"written {figures.save(figure, path)}")
 
 

@@ -109,7 +109,9 @@ def _write_summary(
 
 
 def _draw_figures(model: glow.Glow, data: ImageDataModule, folder: RunFolder) -> list[Path]:
-    images, labels = (tensor.to(model.device) for tensor in data.datasets["test"][:4])
+    dataset = data.datasets["test"]
+    batch = dataset.__getitems__(dataset.of_many_classes(4))
+    images, labels = (tensor.to(model.device) for tensor in batch)
     drawn = {
         "training_curve": figures.training_curve(folder.metrics),
         "samples": figures.sample_grid(model),

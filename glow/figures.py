@@ -85,7 +85,7 @@ def interpolation(
             for i, latents in enumerate(frames)
         ]
         rows.append(torch.stack(images, dim=1))
-    between = [f"{i / (n_frames - 1):.2g}" for i in range(1, n_frames - 1)]
+    between = [f"{i / (n_frames - 1):.3g}" for i in range(1, n_frames - 1)]
     return image_table(
         rearrange(rows, "path b frame c h w -> (b path) frame c h w"),
         title="Interpolation in latent space between real images",

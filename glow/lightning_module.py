@@ -81,9 +81,10 @@ class GlowModule(LightningModule):
         lost = int((~bits.isfinite()).sum())
         if lost:
             raise FloatingPointError(f"{lost} of {len(bits)} test images have no finite likelihood")
-        self.log("test/standard_error", bits.std() / math.sqrt(len(bits)))
-        self.log("test/maximum", bits.max())
-        self.log("test/images", float(len(bits)))
+        # Every process has gathered all values, and finds the same.
+        self.log("test/standard_error", bits.std() / math.sqrt(len(bits)), sync_dist=True)
+        self.log("test/maximum", bits.max(), sync_dist=True)
+        self.log("test/images", float(len(bits)), sync_dist=True)
 
     def _evaluate(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         images, labels = batch

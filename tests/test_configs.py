@@ -43,7 +43,7 @@ def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
     parameter = torch.nn.Parameter(torch.ones(1))
     known = {"steps_per_epoch": 10} if "Reference" in config.optimizer._target_ else {}
     optimizer = instantiate(config.optimizer)([parameter], **known)
-    known = {"total_steps": 10} if "OneCycle" in config.scheduler._target_ else {}
+    known = {"total_steps": 2000} if "Cosine" in config.scheduler._target_ else {}
     instantiate(config.scheduler)(optimizer, **known)
     data = instantiate(config.data)
     assert isinstance(data, ImageDataModule)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -41,6 +42,15 @@ class ImageDataset(Dataset[Batch]):
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Return a batch of images (B,C,H,W) and their labels (B,)."""
         return self.images[indices], self.labels[indices]
+
+    def of_many_classes(self, n: int) -> list[int]:
+        """Return the indices of n images: the first of each class, then the second of each..."""
+        seen: Counter[int] = Counter()
+        turn = []
+        for label in self.labels.tolist():
+            turn.append(seen[label])
+            seen[label] += 1
+        return sorted(range(len(self)), key=turn.__getitem__)[:n]
 
 
 @dataclass(kw_only=True, eq=False)

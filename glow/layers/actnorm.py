@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +60,7 @@ def data_dependent_init(module: nn.Module) -> Iterator[None]:
     Layers that are initialised already stay as they are.
     """
     hooks = [
-        layer.register_forward_pre_hook(partial(_fit_to_first_input))
+        layer.register_forward_pre_hook(_fit_to_first_input)
         for layer in module.modules()
         if isinstance(layer, ActNorm)
     ]

@@ -3,5 +3,6 @@
 from glow.optim.averaging import warm_ema_
 from glow.optim.inverse_sqrt import InverseSqrt
 from glow.optim.reference_adamax import ReferenceAdamax
+from glow.optim.warmup_cosine import WarmupCosine
 
-__all__ = ["InverseSqrt", "ReferenceAdamax", "warm_ema_"]
+__all__ = ["InverseSqrt", "ReferenceAdamax", "WarmupCosine", "warm_ema_"]

@@ -2,21 +2,24 @@
 
 import math
 
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
-class InverseSqrt:
-    """Factor of the learning rate: linear warm-up, then falling with the root of the step.
 
-    ``min(t / w, sqrt(w / t))`` for step t, counted from 1, and ``w = warmup_steps``: 1 at its peak.
-    It knows no end, so a run can be cut or continued at any step. An ``lr_lambda`` of
-    ``torch.optim.lr_scheduler.LambdaLR``.
+class InverseSqrt(LambdaLR):
+    """Linear warm-up, then falling with the root of the step.
+
+    ``lr * min(t / w, sqrt(w / t))`` for step t, counted from 1, and ``w = warmup_steps``, where it
+    peaks. It knows no end, so a run can be cut or continued at any step. Raises ``ValueError`` for
+    ``warmup_steps`` below 1.
     """
 
-    def __init__(self, warmup_steps: int) -> None:
+    def __init__(self, optimizer: Optimizer, warmup_steps: int) -> None:
         if warmup_steps < 1:
             raise ValueError(f"warmup_steps must be at least 1, got {warmup_steps}")
-        self.warmup_steps = warmup_steps
 
-    def __call__(self, step: int) -> float:
-        """Return the factor for the step that follows ``step`` others."""
-        t = step + 1
-        return min(t / self.warmup_steps, math.sqrt(self.warmup_steps / t))
+        def factor(step: int) -> float:
+            t = step + 1
+            return min(t / warmup_steps, math.sqrt(warmup_steps / t))
+
+        super().__init__(optimizer, factor)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from glow.data import ImageDataModule, Split
+from glow.data.image_data_module import ImageDataset
 
 
 @dataclass(kw_only=True, eq=False)
@@ -70,3 +71,10 @@ def test_what_is_not_as_announced_is_told() -> None:
     data = Numbered(image_shape=(1, 4, 4), n_classes=5)
     with pytest.raises(ValueError, match="labels from 0 to 9; they must lie from 0 to 4"):
         data.setup("test")
+
+
+def test_images_of_many_classes_come_before_more_of_one_class() -> None:
+    labels = torch.tensor([6, 6, 2, 6, 2, 5])
+    dataset = ImageDataset(torch.zeros(6, 1, 4, 4, dtype=torch.uint8), labels)
+    assert dataset.of_many_classes(4) == [0, 2, 5, 1]
+    assert dataset.of_many_classes(9) == [0, 2, 5, 1, 4, 3]

@@ -1,0 +1,62 @@
+# One line of help a target: make help
+.DEFAULT_GOAL := help
+.PHONY: help setup train test lint format figures sweep lock locked clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+CHECK_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/installed ## make .venv and install what training needs
+
+train: setup ## train Glow on real digits, evaluate it, draw its figures (2 minutes on 2 cores)
+	$(BIN)/python experiments/train.py experiment=digits
+
+test: lint ## lint, check the types, and run the tests; the report goes to build/tests.xml
+	$(BIN)/pytest --junitxml=build/tests.xml
+
+lint: .venv/installed-dev ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/installed-dev ## put the code in order, as ruff sees it
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+figures: setup ## draw samples and interpolations of a run: make figures RUN=runs/digits/...
+	@test -n "$(RUN)" || { echo "which run? make figures RUN=runs/digits/..."; exit 2; }
+	$(BIN)/python experiments/sample.py checkpoint="$(RUN)"
+	$(BIN)/python experiments/interpolate.py checkpoint="$(RUN)"
+
+sweep: setup ## the permutations of the paper's figure 3 on the digits, two seeds (10 minutes)
+	$(BIN)/python experiments/train.py -m experiment=digits \
+		model/permutation=reverse,shuffle,invconv seed=0,1
+
+locked: .venv/bin/pip ## install the very versions that were last verified, instead of the newest
+	$(BIN)/pip install --require-hashes -r requirements.lock
+	$(BIN)/pip install --no-deps --no-build-isolation -e .
+	touch .venv/installed .venv/installed-dev
+
+lock: .venv/installed-dev ## write the newest versions to requirements.lock
+	$(BIN)/pip-compile pyproject.toml --extra dev --output-file requirements.lock \
+		--upgrade --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --quiet
+
+clean: ## remove .venv and build; runs and data stay
+	rm -rf .venv build *.egg-info
+
+.venv/bin/pip:
+	@$(PYTHON) -c '$(CHECK_PYTHON)' || { echo "Glow needs Python 3.11 or newer, with its\
+	 venv and ensurepip, but $(PYTHON) is not: make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/pip pyproject.toml
+	$(BIN)/pip install -e .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install -e '.[dev]'
+	@touch $@

@@ -8,7 +8,7 @@ import glow
 from glow.data import ImageDataModule
 from glow.entry_point import console, entry_point, print_numbers
 from glow.lightning_module import GlowModule
-from glow.provenance import provenance
+from glow.provenance import device_name, provenance
 from glow.run_folder import RunFolder
 
 
@@ -27,7 +27,13 @@ def main(config: DictConfig) -> None:
     print_numbers(f"{checkpoint}, {config.split} images", numbers)
     written = RunFolder.of(checkpoint).write_json(
         f"evaluation_{type(data).__name__.lower()}_{config.split}.json",
-        {"checkpoint": checkpoint.name, "split": config.split, **numbers, **provenance()},
+        {
+            "checkpoint": checkpoint.name,
+            "split": config.split,
+            **numbers,
+            "device": device_name(trainer.strategy.root_device),
+            **provenance(),
+        },
     )
     console.print(f"written to {written}")
 

@@ -1,5 +1,7 @@
 """Interpolate: python experiments/interpolate.py checkpoint=runs/digits/<run> pairs=[[0,1]]."""
 
+from collections.abc import Sequence
+
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -19,9 +21,11 @@ def main(config: DictConfig) -> None:
     data: ImageDataModule = instantiate(folder.data_config(config.get("data")))
     data.prepare_data()
     data.setup()
-    dataset = data.datasets[config.split]
+    dataset = data.dataset(config.split)
     varied = dataset.of_many_classes(4)
     pairs = config.pairs or list(zip(varied[0::2], varied[1::2], strict=False))
+    if not all(isinstance(pair, Sequence) and len(pair) == 2 for pair in pairs):
+        raise ValueError(f"pairs must be pairs of indices, such as [[4,17],[0,3]], got {pairs}")
     starts, ends = zip(*pairs, strict=True)
     for index in (*starts, *ends):
         if not 0 <= index < len(dataset):

@@ -17,7 +17,7 @@ from glow.data import ImageDataModule
 from glow.entry_point import console, entry_point, print_numbers
 from glow.lightning_module import GlowModule
 from glow.loggers import finish, log_picture
-from glow.provenance import provenance
+from glow.provenance import device_name, provenance
 from glow.run_folder import RunFolder
 
 
@@ -39,7 +39,10 @@ def train(config: DictConfig) -> float | None:
     callbacks = list(instantiate(config.callbacks).values())
     loggers = list(instantiate(config.logger).values())
     trainer: Trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers)
-    _refuse_a_sweep_of_launchers(trainer)
+    _refuse_processes_that_would_part(trainer)
+    if folder.last.is_file():
+        folder.refuse_another_model(config)
+    exit_code = 1
     try:
         if trainer.is_global_zero:
             folder.write_config(config)
@@ -47,13 +50,17 @@ def train(config: DictConfig) -> float | None:
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
         _fit(trainer, module, data, folder)
-        cost = {"steps": trainer.global_step, "seconds": round(_seconds_of_training(trainer), 1)}
+        cost: dict[str, Any] = {
+            "steps": trainer.global_step,
+            "seconds": round(_seconds_of_training(trainer), 1),
+        }
         # What is tested is what the file gives to others. (Had Lightning loaded it, the averaging
         # callback would have put the weights before averaging in their place.)
-        kept = glow.load(folder.best if folder.best.is_file() else folder.last)
+        kept = glow.load(folder.kept)
         [result] = trainer.test(GlowModule(kept), datamodule=data, verbose=False)
         if trainer.is_global_zero:
             test = {key.removeprefix("test/"): value for key, value in result.items()}
+            cost["device"] = device_name(trainer.strategy.root_device)
             _write_summary(config, folder, kept, test, cost)
             for path in _draw_figures(kept, data, folder):
                 log_picture(loggers, path.stem, path, trainer.global_step)
@@ -61,8 +68,9 @@ def train(config: DictConfig) -> float | None:
             console.print(
                 f"results in {folder.path}: figures/, summary.json, metrics.csv, checkpoints/"
             )
+        exit_code = 0
     finally:
-        finish(loggers)
+        finish(loggers, exit_code)
     checkpoint = trainer.checkpoint_callback
     best: Any = getattr(checkpoint, "best_model_score", None)
     return None if best is None else float(best)
@@ -75,8 +83,11 @@ def _fit(trainer: Trainer, module: GlowModule, data: ImageDataModule, folder: Ru
     try:
         trainer.fit(module, datamodule=data, ckpt_path=resumed)
     except SystemExit:  # how Lightning ends what Ctrl-C has interrupted
-        if trainer.is_global_zero:
-            console.print(f"interrupted; the same command with run_dir={folder.path} goes on")
+        if trainer.is_global_zero and folder.last.is_file():
+            console.print(
+                f"interrupted; the same command with run_dir={folder.path} goes on from the last "
+                "checkpoint, which is at most 5 minutes or one validation old"
+            )
         raise
 
 
@@ -103,13 +114,17 @@ def _write_summary(
             "parameters": sum(p.numel() for p in model.parameters()),
             **cost,
             "seed": config.seed,
+            "overrides": list(HydraConfig.get().overrides.task)
+            if HydraConfig.initialized()
+            else [],
             **provenance(),
         },
     )
 
 
 def _draw_figures(model: glow.Glow, data: ImageDataModule, folder: RunFolder) -> list[Path]:
-    dataset = data.datasets["test"]
+    data.setup("test")
+    dataset = data.dataset("test")
     batch = dataset.__getitems__(dataset.of_many_classes(4))
     images, labels = (tensor.to(model.device) for tensor in batch)
     drawn = {
@@ -123,18 +138,26 @@ def _draw_figures(model: glow.Glow, data: ImageDataModule, folder: RunFolder) ->
     return [figures.save(figure, folder.figures / f"{name}.png") for name, figure in drawn.items()]
 
 
-def _refuse_a_sweep_of_launchers(trainer: Trainer) -> None:
+def _refuse_processes_that_would_part(trainer: Trainer) -> None:
+    """Raise ``ValueError`` where the processes of one run would not end up in one folder."""
     launcher = trainer.strategy.launcher
-    if (
-        HydraConfig.initialized()
-        and HydraConfig.get().mode == RunMode.MULTIRUN
-        and isinstance(launcher, _SubprocessScriptLauncher)
-        and not launcher.cluster_environment.creates_processes_externally
-    ):
+    if not HydraConfig.initialized() or not isinstance(launcher, _SubprocessScriptLauncher):
+        return
+    hydra = HydraConfig.get()
+    sweeping = hydra.mode == RunMode.MULTIRUN
+    folder = "hydra.sweep.dir" if sweeping else "run_dir"
+    if launcher.cluster_environment.creates_processes_externally:
+        given = [*hydra.overrides.task, *hydra.overrides.hydra]
+        if trainer.world_size > 1 and not any(o.startswith(f"{folder}=") for o in given):
+            raise ValueError(
+                "processes that a launcher has started must be told their folder, since each would "
+                f"name it after its own time: add {folder}=runs/..."
+            )
+    elif sweeping:
         raise ValueError(
-            "a sweep (-m) cannot start several processes per job with this strategy: each of them "
-            "would start the sweep anew. Use trainer.devices=1, trainer.strategy=ddp_spawn, or "
-            "torchrun or a cluster's launcher, which start the processes themselves"
+            "a sweep (-m) cannot start several processes per job: each of them would start the "
+            "sweep anew. Use trainer.devices=1, or torchrun or a cluster's launcher, which start "
+            "the processes themselves, with hydra.sweep.dir=runs/..."
         )
 
 

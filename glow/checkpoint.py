@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from glow.model import Glow
 
 SPEC_KEY = "glow"  # where a checkpoint keeps what the model is built from
+TRUSTED = ("glow.layers", "glow.model")  # what may provide the parts of a model
 PREFIX = "model."  # what GlowModule's state_dict puts before the names of the model's
 
 
@@ -27,19 +28,20 @@ def load(
     path: str | Path,
     *,
     map_location: str | torch.device = "cpu",
-    trusted: Sequence[str] = ("glow",),
+    trusted: Sequence[str] = TRUSTED,
 ) -> Glow:
     """Rebuild the model of a file that ``save`` or the training has written, ready to evaluate.
 
-    ``trusted`` names the packages that may provide the parts of the model; add your own where the
-    model has layers of yours. Raises ``FileNotFoundError`` where there is no file and
-    ``ValueError`` where it holds no model, or one with parts from elsewhere.
+    Nothing but layers is built from what the file says. ``trusted`` names the packages and modules
+    that may provide them; add your own where the model has layers of yours. Raises
+    ``FileNotFoundError`` where there is no file and ``ValueError`` where it holds no model, or one
+    with parts from elsewhere, or there is no such device.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}: expected a file such as best.ckpt")
     no_glow = f"{path} holds no Glow: expected a file that glow.save or experiments/train.py wrote"
     try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(no_glow) from error
     if not isinstance(checkpoint, dict) or SPEC_KEY not in checkpoint:
@@ -47,8 +49,13 @@ def load(
     model = build(checkpoint[SPEC_KEY], trusted)
     if not isinstance(model, Glow):
         raise ValueError(f"{path} describes a {type(model).__name__}, not a Glow")
-    model.load_state_dict(model_state(checkpoint))
-    return model.to(map_location).eval()
+    state = model_state(checkpoint)
+    model.to(next(value.dtype for value in state.values() if value.is_floating_point()))
+    model.load_state_dict(state)
+    try:
+        return model.to(map_location).eval()
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"this machine has no device {map_location}: {error}") from error
 
 
 def model_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -89,13 +96,13 @@ def describe(part: Any) -> Any:
 
 def _description(target: Any, arguments: Mapping[str, Any], **flags: bool) -> dict[str, Any]:
     name = f"{target.__module__}.{target.__qualname__}"
-    if "<" in name:
+    if "." in target.__qualname__ or "<" in target.__qualname__:
         raise TypeError(f"{name} cannot be saved with a model: define it at the top of a module")
     return {"_target_": name, **flags, **{k: describe(v) for k, v in arguments.items()}}
 
 
 def build(description: Any, trusted: Sequence[str]) -> Any:
-    """Make what ``describe`` described, from the packages in ``trusted`` only."""
+    """Make what ``describe`` described, from layers of the modules in ``trusted`` only."""
     if isinstance(description, list):
         return [build(item, trusted) for item in description]
     if not isinstance(description, dict):
@@ -111,13 +118,14 @@ def build(description: Any, trusted: Sequence[str]) -> Any:
 
 def _resolve(name: str, trusted: Sequence[str]) -> Callable[..., Any]:
     module, _, attribute = name.rpartition(".")
-    package = name.split(".")[0]
-    if package not in trusted:
+    if not any(f"{module}.".startswith(f"{t}.") for t in trusted):
         raise ValueError(
             f"the model has a part {name}, and only {', '.join(trusted)} may provide parts; "
-            f"if you trust {package}, load with trusted={(*trusted, package)}"
+            f"if you trust {module}, load with trusted={(*trusted, module)}"
         )
-    target: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    if getattr(target, "__module__", None) != module:  # it has only imported it from elsewhere
-        raise ValueError(f"the model has a part {name}, which {module} does not define")
+    target: Any = getattr(importlib.import_module(module), attribute, None)
+    is_layer = inspect.isclass(target) and issubclass(target, nn.Module)
+    # What a module has only imported from elsewhere is not its own to provide.
+    if not (is_layer or inspect.isfunction(target)) or target.__module__ != module:
+        raise ValueError(f"the model has a part {name}, which is no layer or function of {module}")
     return target

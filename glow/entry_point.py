@@ -43,7 +43,7 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                 if sweeping or os.environ.get("HYDRA_FULL_ERROR") == "1":
                     raise
                 told = error.__cause__ if isinstance(error, InstantiationException) else error
-                sys.exit(f"error: {told or error}")
+                sys.exit(f"error: {told or error}\n(HYDRA_FULL_ERROR=1 shows where)")
 
         return hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(run)
 
@@ -65,5 +65,7 @@ def _quieten_libraries() -> None:
     # A run cut short before its first validation has no best checkpoint, and keeps its last one.
     warnings.filterwarnings("ignore", ".*could not find the monitored key.*")
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")  # a run that is resumed
+    warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # its order is
+    warnings.filterwarnings("ignore", ".*Using `DistributedSampler` with.*")  # ours repeats nothing
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)

@@ -28,6 +28,8 @@ def sample_grid(
     Paper figures 4 and 7.
     """
     labels = one_label_per_column(model, n_columns)
+    if n_rows < 1:
+        raise ValueError(f"a figure needs at least one row, got n_rows={n_rows}")
     images = model.sample(
         n_rows * n_columns,
         temperature,
@@ -49,12 +51,11 @@ def temperature_sweep(
 ) -> Figure:
     """Draw the same latents at rising temperatures, one row each. Paper figure 8."""
     labels = one_label_per_column(model, n_columns)
-    noise = model.sample_latents(n_columns, generator=torch.Generator().manual_seed(seed))
-    rows = []
-    for temperature in temperatures:
-        rows.append(model.decode([temperature * eps for eps in noise], labels))
     return image_table(
-        rows,
+        [
+            model.sample(n_columns, t, labels, torch.Generator().manual_seed(seed))
+            for t in temperatures
+        ],
         title="The same latents at rising temperature",
         row_labels=[f"T = {temperature:g}" for temperature in temperatures],
         column_labels=_class_names(labels),
@@ -102,9 +103,10 @@ def training_curve(metrics: str | Path) -> Figure:
     axes = figure.subplots()
     for name, style in (("train", {"alpha": 0.5, "linewidth": 1}), ("val", {"marker": "."})):
         key = f"{name}/bits_per_dim"
-        points = [(int(r["step"]), float(r[key])) for r in records if r.get(key)]
+        # Steps that a resumed run has taken again are drawn once.
+        points = {int(r["step"]): float(r[key]) for r in records if r.get(key)}
         if points:
-            axes.plot(*zip(*sorted(points), strict=True), label=name, **style)
+            axes.plot(*zip(*sorted(points.items()), strict=True), label=name, **style)
     axes.set(title="Training", xlabel="step", ylabel="bits/dim (lower is better)")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -156,6 +158,8 @@ def save(figure: Figure, path: Path) -> Path:
 
 def one_label_per_column(model: Glow, n_columns: int) -> Tensor | None:
     """Return labels (n_columns,) that run through the classes, or nothing without classes."""
+    if n_columns < 1:
+        raise ValueError(f"a figure needs at least one column, got n_columns={n_columns}")
     n_classes = model.n_classes
     return torch.arange(n_columns, device=model.device) % n_classes if n_classes else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -46,10 +47,6 @@ class Latents(tuple[Tensor, ...]):
         """Apply ``function`` to every level."""
         return Latents(function(eps) for eps in self)
 
-    def images(self, which: slice | Sequence[int] | Tensor) -> Latents:
-        """Return the latents of some of the images."""
-        return self.map(lambda eps: eps[which])
-
     def flatten(self) -> Tensor:
         """Join all levels, finest first, to vectors (B, C*H*W)."""
         return torch.cat([eps.flatten(1) for eps in self], dim=1)
@@ -79,7 +76,7 @@ class Latents(tuple[Tensor, ...]):
             arrays = np.load(path)
             names = [f"eps_{i}" for i in range(1, len(arrays.files) + 1)]
             return cls(torch.from_numpy(arrays[name]) for name in names)
-        except (KeyError, ValueError, AttributeError, EOFError) as error:
+        except (KeyError, ValueError, AttributeError, EOFError, BadZipFile) as error:
             raise ValueError(
                 f"{path} holds no latents: expected an npz file with arrays eps_1, eps_2, ..."
             ) from error

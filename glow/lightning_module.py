@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,15 +18,13 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.aggregation import CatMetric
 
 from glow.checkpoint import SPEC_KEY, describe
+from glow.data import Batch, batches_done
 from glow.layers import full_precision
 from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.model import Glow
 
-Batch = tuple[Tensor, Tensor]  # uint8 images (B,C,H,W), labels (B,)
 OptimizerFactory = Callable[..., Optimizer]  # parameters -> optimizer
 SchedulerFactory = Callable[..., LRScheduler]  # optimizer -> schedule, one tick a step
-
-EVALUATION_SEED = 0  # every evaluation dequantizes with the same noise
 
 
 class GlowModule(LightningModule):
@@ -57,7 +56,7 @@ class GlowModule(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         images, labels = batch
-        key = (torch.initial_seed(), self.global_rank, self.current_epoch, batch_idx)
+        key = (torch.initial_seed(), self.global_rank, batches_done(self.trainer))
         latents, log_det = self.model(images, labels, noise=noise_like(images, *key))
         parts = self._parts(latents, log_det)
         self._log_parts("train", parts, len(images), on_step=True)
@@ -66,17 +65,17 @@ class GlowModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the bits/dim of a batch and its parts."""
-        self._log_parts("val", self._evaluate(batch, batch_idx), len(batch[0]))
+        self._log_parts("val", self._evaluate(batch), len(batch[0]))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the bits/dim of every image."""
-        parts = self._evaluate(batch, batch_idx)
+        parts = self._evaluate(batch)
         self._log_parts("test", parts, len(batch[0]))
         self.test_bits.update(parts["bits_per_dim"])
 
     def on_test_epoch_end(self) -> None:
         """Log what the mean alone would hide."""
-        bits = torch.as_tensor(self.test_bits.compute()).double()
+        bits = torch.as_tensor(self.test_bits.compute()).cpu().double()
         self.test_bits.reset()
         lost = int((~bits.isfinite()).sum())
         if lost:
@@ -86,11 +85,10 @@ class GlowModule(LightningModule):
         self.log("test/maximum", bits.max(), sync_dist=True)
         self.log("test/images", float(len(bits)), sync_dist=True)
 
-    def _evaluate(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def _evaluate(self, batch: Batch) -> dict[str, Tensor]:
         images, labels = batch
-        noise = noise_like(images, EVALUATION_SEED, self.global_rank, batch_idx)
         with full_precision(images):
-            return self._parts(*self.model(images, labels, noise=noise))
+            return self._parts(*self.model(images, labels, noise=noise_of(images)))
 
     def _parts(self, latents: tuple[Tensor, ...], log_det: Tensor) -> dict[str, Tensor]:
         shape = self.model.image_shape
@@ -138,11 +136,24 @@ class GlowModule(LightningModule):
 def noise_like(images: Tensor, *key: int) -> Tensor:
     """Return noise of the images' shape, uniform in [0, 1), that depends on the key alone.
 
-    With the step in the key a resumed run meets the noise that it would have met without the break.
+    With the batch's number in the key, a resumed run meets the noise that it would have met without
+    the break.
     """
     seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
     generator = torch.Generator(images.device).manual_seed(seed)
     return torch.rand(images.shape, device=images.device, generator=generator)
+
+
+def noise_of(images: Tensor) -> Tensor:
+    """Return noise of the images' shape, uniform in [0, 1), of which each image determines its own.
+
+    So an evaluation gives the same value whenever, and in whatever batches and processes it runs.
+    """
+    seeds = [zlib.crc32(image.numpy().tobytes()) for image in images.cpu()]
+    shares = [
+        torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds
+    ]
+    return torch.stack(shares).to(images.device)
 
 
 def _call(factory: Callable[..., Any], argument: Any, facts: dict[str, Any]) -> Any:

@@ -201,6 +201,11 @@ class Glow(nn.Module):
             self.log_prob(images, labels)
 
     def _check(self, images: Tensor) -> None:
+        if self.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"a Glow computes in float32 or float64, not in {self.dtype}, which would round "
+                "its likelihood; for speed run float32 weights under autocast (bf16-mixed)"
+            )
         if images.ndim != 4 or tuple(images.shape[1:]) != self.image_shape:
             expected = ", ".join(map(str, self.image_shape))
             raise ValueError(

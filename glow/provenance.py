@@ -12,13 +12,17 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy")
 
 
 def provenance() -> dict[str, Any]:
-    """Return the versions of what matters, the git revision and the device, as plain Python."""
+    """Return the versions of what matters and the git revision, as plain Python."""
     return {
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
         "git_revision": git_revision(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "cpu_threads": torch.get_num_threads(),
     }
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a device is called by its maker, or its type."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def git_revision() -> str | None:

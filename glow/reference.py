@@ -1,6 +1,6 @@
 """Models from the variables of the reference implementation (openai/glow)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,11 +37,17 @@ def build_glow(variables: Variables, config: Mapping[str, Any]) -> Glow:
     own layouts: convolution kernels (H,W,in,out), matrices (in,out). ``config`` holds its
     hyper-parameters by their names: ``n_levels``, ``depth``, ``width``, ``n_bits_x``,
     ``flow_permutation``, ``flow_coupling``, ``learntop``, ``ycond``, ``weight_y``, ``n_y`` and
-    ``image_size``. Raises ``KeyError`` where a variable or a hyper-parameter is missing.
+    ``image_size``. Raises ``KeyError`` where a variable or a hyper-parameter is missing, and
+    ``ValueError`` where one does not fit.
     """
     model = _untrained(variables, config)
     state = model.state_dict()
     for name, value in _translate(variables, config):
+        if _without_ones(value) != _without_ones(state[name]):
+            raise ValueError(
+                f"the variable for {name} has the shape {tuple(value.shape)}, which does not fit "
+                f"{tuple(state[name].shape)} of this config"
+            )
         state[name] = value.reshape(state[name].shape)
     model.load_state_dict(state)
     for module in model.modules():
@@ -53,23 +59,36 @@ def build_glow(variables: Variables, config: Mapping[str, Any]) -> Glow:
 def _untrained(variables: Variables, config: Mapping[str, Any]) -> Glow:
     channels = variables["model/0/0/actnorm_center/b"].size // 4  # squeezing has made four of one
     base = LearnedPrior if config["learntop"] else StandardPrior
-    conditional = partial(
-        ClassConditionalPrior,
-        n_classes=config["n_y"],
-        base=base,
-        classification_weight=config["weight_y"],
-    )
+    top: Any = base
+    if config["ycond"]:
+        top = partial(
+            ClassConditionalPrior,
+            n_classes=config["n_y"],
+            base=base,
+            classification_weight=config["weight_y"],
+        )
     return Glow(
         image_shape=(channels, config["image_size"], config["image_size"]),
         n_bits=config["n_bits_x"],
         n_levels=config["n_levels"],
         n_steps=config["depth"],
-        permutation=PERMUTATIONS[config["flow_permutation"]],
+        permutation=_choice(PERMUTATIONS, config, "flow_permutation"),
         coupling=partial(
-            COUPLINGS[config["flow_coupling"]], net=partial(CouplingNet, width=config["width"])
+            _choice(COUPLINGS, config, "flow_coupling"),
+            net=partial(CouplingNet, width=config["width"]),
         ),
-        top=conditional if config["ycond"] else base,
+        top=top,
     )
+
+
+def _choice(choices: Sequence[Any], config: Mapping[str, Any], key: str) -> Any:
+    if config[key] not in range(len(choices)):
+        raise ValueError(f"{key} must be from 0 to {len(choices) - 1}, got {config[key]}")
+    return choices[config[key]]
+
+
+def _without_ones(tensor: Tensor) -> list[int]:
+    return [size for size in tensor.shape if size > 1]
 
 
 def _translate(variables: Variables, config: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:

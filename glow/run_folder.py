@@ -26,7 +26,7 @@ class RunFolder:
     def checkpoint_at(path: str | Path) -> Path:
         """Return the checkpoint that a path means: itself, or the best one of a run folder."""
         folder = RunFolder(Path(path))
-        return folder.best if folder.path.is_dir() else folder.path
+        return folder.kept if folder.path.is_dir() else folder.path
 
     @property
     def checkpoints(self) -> Path:
@@ -42,6 +42,11 @@ class RunFolder:
     def last(self) -> Path:
         """The checkpoint to resume from."""
         return self.checkpoints / "last.ckpt"
+
+    @property
+    def kept(self) -> Path:
+        """The checkpoint that stands for the run: the best, or the last if none was validated."""
+        return self.best if self.best.is_file() else self.last
 
     @property
     def metrics(self) -> Path:
@@ -70,6 +75,20 @@ class RunFolder:
         assert isinstance(config, DictConfig)
         return config
 
+    def refuse_another_model(self, config: DictConfig) -> None:
+        """Raise ``ValueError`` where the run in this folder has another model than ``config``."""
+        here, there = (
+            _flat(OmegaConf.to_container(c.model, resolve=True))
+            for c in (config, self.read_config())
+        )
+        differing = sorted(k for k in here.keys() | there.keys() if here.get(k) != there.get(k))
+        if differing:
+            told = ", ".join(f"{k} is {there.get(k)}, not {here.get(k)}" for k in differing)
+            raise ValueError(
+                f"{self.path} holds a run of another model, which this one cannot go on with: in "
+                f"its model {told}. Train in another run_dir, or with the model of config.yaml"
+            )
+
     def data_config(self, override: DictConfig | None) -> DictConfig:
         """Return the config of the run's data, with some of its values overridden, or another's."""
         if override is not None and "_target_" in override:
@@ -83,3 +102,13 @@ class RunFolder:
         path = self.path / name
         path.write_text(json.dumps(content, indent=2) + "\n")
         return path
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Return the values within plain dicts by their dotted names."""
+    if not isinstance(value, dict):
+        return {name: value}
+    leaves: dict[str, Any] = {}
+    for key, inner in value.items():
+        leaves |= _flat(inner, f"{name}.{key}" if name else str(key))
+    return leaves

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hypothesis import settings
 from omegaconf import DictConfig
 
 from glow import Glow
 from glow.layers import AffineCoupling, CouplingNet
 from tests.bijections import perturb
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,7 +47,7 @@ def compose_train(folder: Path, *overrides: str) -> DictConfig:
         "model.n_steps=1",
         "model.coupling.net.width=8",
         "trainer.accelerator=cpu",
-        "callbacks.samples.every_n_validations=100",
+        "callbacks.samples.every_n_epochs=100",
         "~callbacks.progress",
     ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

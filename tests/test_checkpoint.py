@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import glow
-from glow.checkpoint import build, describe
+from glow.checkpoint import TRUSTED, build, describe
 from glow.layers import (
     AdditiveCoupling,
     AffineCoupling,
@@ -84,13 +84,35 @@ print(glow.load("model.ckpt").log_prob(batch["images"], noise=batch["noise"]).to
 def test_parts_of_strangers_need_trust(model: glow.Glow) -> None:
     description = describe(model)
     description["permutation"] = {"_target_": "os.system", "command": "echo"}
-    with pytest.raises(ValueError, match=r"a part os\.system, and only glow may provide parts"):
-        build(description, ("glow",))
-    description["permutation"] = {"_target_": "glow.checkpoint.pickle"}
-    with pytest.raises(ValueError, match=r"which glow\.checkpoint does not define"):
-        build(description, ("glow",))
+    with pytest.raises(ValueError, match=r"a part os\.system, and only glow\.layers, glow\.model "):
+        build(description, TRUSTED)
+    for target in (
+        "glow.model.warnings",
+        "glow.layers.coupling.Tensor",
+        "glow.layers.split.nothing",
+    ):
+        description["permutation"] = {"_target_": target}
+        with pytest.raises(ValueError, match=f"{target}, which is no layer or function of"):
+            build(description, TRUSTED)
     trusted = {"_target_": "torch.nn.modules.activation.ReLU"}
-    assert isinstance(build(trusted, ("glow", "torch")), torch.nn.ReLU)
+    assert isinstance(build(trusted, (*TRUSTED, "torch.nn")), torch.nn.ReLU)
+
+
+@pytest.mark.parametrize("helper", ["glow.checkpoint._resolve", "glow.lightning_module._call"])
+def test_the_project_s_own_helpers_are_no_way_in(helper: str) -> None:
+    with pytest.raises(ValueError, match=r"only glow\.layers, glow\.model may provide"):
+        build({"_target_": helper, "name": "posix.system", "trusted": ["posix"]}, TRUSTED)
+
+
+def test_a_model_keeps_its_precision(model: glow.Glow, tmp_path: Path) -> None:
+    glow.save(model.double(), tmp_path / "model.pt")
+    assert glow.load(tmp_path / "model.pt").dtype == torch.float64
+
+
+def test_a_device_that_is_not_there_is_told(model: glow.Glow, tmp_path: Path) -> None:
+    glow.save(model, tmp_path / "model.pt")
+    with pytest.raises(ValueError, match="this machine has no device gpu"):
+        glow.load(tmp_path / "model.pt", map_location="gpu")
 
 
 def test_what_cannot_be_rebuilt_cannot_be_saved(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
     parameter = torch.nn.Parameter(torch.ones(1))
     known = {"steps_per_epoch": 10} if "Reference" in config.optimizer._target_ else {}
     optimizer = instantiate(config.optimizer)([parameter], **known)
-    known = {"total_steps": 2000} if "Cosine" in config.scheduler._target_ else {}
+    known = {"total_steps": 10} if "Cosine" in config.scheduler._target_ else {}
     instantiate(config.scheduler)(optimizer, **known)
     data = instantiate(config.data)
     assert isinstance(data, ImageDataModule)
@@ -52,6 +52,28 @@ def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
     loggers = list(instantiate(config.logger).values())
     if config.trainer.devices == 1:  # several need as many devices as they ask for
         instantiate(config.trainer, callbacks=callbacks, logger=loggers)
+
+
+@pytest.mark.parametrize("option", [*OPTIONS, *SCALE_MAPS])
+@pytest.mark.parametrize("experiment", sorted(p.stem for p in CONF.glob("experiment/*.yaml")))
+def test_every_experiment_takes_every_choice(experiment: str, option: str, tmp_path: Path) -> None:
+    if option.startswith("experiment="):
+        pytest.skip("one experiment at a time")
+    config = composed("train", tmp_path, f"experiment={experiment}", option)
+    OmegaConf.resolve(config)
+    instantiate(config.scheduler)
+    instantiate(config.optimizer)
+    instantiate(config.callbacks)
+    if not option.startswith("data="):  # whose images may be too small for the model
+        with torch.device("meta"):
+            instantiate(config.model)
+
+
+def test_actnorm_is_initialized_on_at_least_256_images(tmp_path: Path) -> None:
+    for experiment in ("digits", "mnist"):
+        assert (
+            composed("train", tmp_path, f"experiment={experiment}").callbacks.init.n_images >= 256
+        )
 
 
 def test_the_sweep_of_figure_3_composes(tmp_path: Path) -> None:

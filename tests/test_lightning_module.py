@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Callback
 import glow
 from glow.data import Digits
 from glow.layers import ClassConditionalPrior
-from glow.lightning_module import GlowModule, noise_like
+from glow.lightning_module import GlowModule, noise_like, noise_of
 from glow.optim import ReferenceAdamax
 from tests.bijections import affine, perturb
 
@@ -60,7 +60,7 @@ def test_the_loss_is_the_mean_of_bits_per_dim_and_its_parts_add_up(tmp_path: Pat
     data = Digits()
     data.setup("fit")
     images, labels = next(iter(data.train_dataloader()))
-    noise = noise_like(images, torch.initial_seed(), 0, 0, 0)
+    noise = noise_like(images, torch.initial_seed(), 0, 0)
     bits = module.model.bits_per_dim(images, labels, noise=noise)
     assert spy.steps[0]["train/bits_per_dim"] == pytest.approx(bits.mean().item(), abs=1e-5)
 
@@ -127,9 +127,9 @@ def test_testing_reports_every_image(tmp_path: Path) -> None:
     module, data = GlowModule(digits_model()), Digits(eval_batch_size=128)
     [result] = trainer_in(tmp_path).test(module, datamodule=data, verbose=False)
     values = []
-    for index, (images, labels) in enumerate(data.test_dataloader()):
-        noise = noise_like(images, 0, 0, index)
-        values.append(module.model.bits_per_dim(images, labels, noise=noise).detach())
+    for images, labels in data.test_dataloader():
+        bits = module.model.bits_per_dim(images, labels, noise=noise_of(images))
+        values.append(bits.detach())
     bits = torch.cat(values)
     assert result["test/images"] == len(bits) == 300
     assert result["test/bits_per_dim"] == pytest.approx(bits.mean().item(), abs=1e-5)
@@ -181,3 +181,11 @@ def test_the_noise_is_that_of_its_key() -> None:
     assert not torch.equal(noise, noise_like(images, 1, 2, 4))
     assert noise.min() >= 0
     assert noise.max() < 1
+
+
+def test_an_image_determines_its_noise_in_evaluation() -> None:
+    images = Digits().read("val")[0][:5]
+    noise = noise_of(images)
+    assert torch.equal(noise[2:4], noise_of(images[2:4]))
+    assert len(noise.unique()) > 0.99 * noise.numel()
+    assert 0 <= noise.min() < noise.max() < 1

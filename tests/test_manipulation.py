@@ -61,4 +61,4 @@ def test_what_has_no_way_between_is_told() -> None:
     with pytest.raises(ValueError, match="at least its 2 ends, got n_frames=1"):
         interpolate(start, end, 1)
     with pytest.raises(ValueError, match="the shapes differ"):
-        interpolate(start, end.images(slice(0, 2)), 3)
+        interpolate(start, end.map(lambda eps: eps[:2]), 3)

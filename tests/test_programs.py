@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Callback, Trainer
 
 import glow
 from experiments.train import train
@@ -27,11 +28,14 @@ TINY = (
 )
 
 
+OPTIONS = ("callbacks=ema", "optimizer.lr=0.01")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of two epochs."""
     folder = tmp_path_factory.mktemp("run")
-    train(compose_train(folder, "trainer.max_epochs=2", "callbacks=ema", "optimizer.lr=0.01"))
+    train(compose_train(folder, "trainer.max_epochs=2", *OPTIONS))
     return folder
 
 
@@ -87,17 +91,55 @@ def test_every_checkpoint_holds_tensors_and_plain_python(run: Path) -> None:
         assert content["glow"]["_target_"] == "glow.model.Glow"
 
 
-def test_a_resumed_run_ends_like_one_that_was_not_interrupted(run: Path, tmp_path: Path) -> None:
-    options = ("callbacks=ema", "optimizer.lr=0.01")
-    train(compose_train(tmp_path, "trainer.max_epochs=1", *options))
-    train(compose_train(tmp_path, "trainer.max_epochs=2", *options))
-    whole, resumed = (weights(folder / "checkpoints" / "last.ckpt") for folder in (run, tmp_path))
+def assert_it_ends_like(run: Path, other: Path) -> None:
+    whole, resumed = (weights(folder / "checkpoints" / "last.ckpt") for folder in (run, other))
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         assert torch.equal(value, resumed[name]), name
+
+
+@pytest.mark.parametrize("cut", ["trainer.max_epochs=1", "trainer.max_steps=7"])
+def test_a_resumed_run_ends_like_one_that_was_not_cut(cut: str, run: Path, tmp_path: Path) -> None:
+    train(compose_train(tmp_path, cut, *OPTIONS))
+    train(compose_train(tmp_path, "trainer.max_epochs=-1", "trainer.max_steps=40", *OPTIONS))
+    assert_it_ends_like(run, tmp_path)
     with (tmp_path / "metrics.csv").open(newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/bits_per_dim"]]
     assert steps == [9, 19, 29, 39]
+
+
+class PowerCut(Callback):
+    """End the run without warning."""
+
+    def on_train_batch_start(self, trainer: Trainer, *args: Any) -> None:
+        if trainer.global_step == 27:
+            raise RuntimeError("power cut")
+
+
+def test_a_run_that_broke_off_goes_on_from_its_recent_checkpoint(run: Path, tmp_path: Path) -> None:
+    often = "callbacks.recent.train_time_interval.minutes=1e-4"
+    options = ("trainer.max_epochs=2", often, *OPTIONS)
+    cut = "+callbacks.cut._target_=tests.test_programs.PowerCut"
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(compose_train(tmp_path, cut, *options))
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] > 20
+    train(compose_train(tmp_path, *options))
+    assert_it_ends_like(run, tmp_path)
+
+
+def test_a_run_is_not_resumed_with_another_model(run: Path) -> None:
+    before = (run / "config.yaml").read_text()
+    config = compose_train(run, "trainer.max_epochs=3", *OPTIONS, "model.coupling.net.width=16")
+    with pytest.raises(ValueError, match=r"in its model coupling\.net\.width is 8, not 16"):
+        train(config)
+    assert (run / "config.yaml").read_text() == before
+
+
+def test_a_run_stops_when_its_time_is_up(tmp_path: Path) -> None:
+    train(compose_train(tmp_path, "trainer.max_epochs=1000", "trainer.max_time='00:00:00:01'"))
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert 0 < summary["steps"] < 1000
+    assert 1 <= summary["seconds"] < 20
 
 
 def test_another_seed_is_another_run(run: Path, tmp_path: Path) -> None:
@@ -134,6 +176,11 @@ def test_sample_and_interpolate_draw(run: Path, monkeypatch: pytest.MonkeyPatch)
         ("sample", "temperature=-1", "error: temperature must be at least 0"),
         ("sample", "checkpoint=nowhere.ckpt", "error: no checkpoint at nowhere.ckpt"),
         ("interpolate", "pairs=[[0,300]]", "error: there is no image 300 in the test split"),
+        ("interpolate", "pairs=[3,4]", "error: pairs must be pairs of indices"),
+        ("interpolate", "split=validation", "error: there is no split validation; choose from"),
+        ("sample", "device=gpu", "error: this machine has no device gpu"),
+        ("sample", "n_rows=0", "error: a figure needs at least one row"),
+        ("sample", "temperatures=[-1]", "error: temperature must be at least 0"),
         ("interpolate", "n_frames=1", "error: an interpolation needs at least its 2 ends"),
         ("evaluate", "data=mnist", "error: MNIST is not in"),
         ("train", "model.n_levels=4", "error: n_levels=4 needs at least one level and a height"),
@@ -170,7 +217,7 @@ def test_a_sweep_with_wandb_offline_is_one_record_per_job(tmp_path: Path) -> Non
         "seed=0,1",
         "logger=wandb",
         f"hydra.sweep.dir={tmp_path}",
-        "callbacks.samples.every_n_validations=1",
+        "callbacks.samples.every_n_epochs=1",
         *TINY,
     ]
     environment = {**os.environ, "WANDB_MODE": "offline", "WANDB_SILENT": "true"}

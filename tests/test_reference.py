@@ -15,7 +15,8 @@ from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.optim import ReferenceAdamax
 from glow.reference import build_glow
 
-GOLDEN = Path(__file__).parent / "golden" / "affine_invconv_8bit.npz"
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.npz"))
+# More of the same, with training steps, where a checkout of the recorded values lies alongside.
 SHARED = sorted((Path(__file__).parents[2] / "shared" / "reference" / "openai").glob("*.npz"))
 
 
@@ -44,7 +45,7 @@ class Recorded:
         return build_glow(variables, self.config)
 
 
-@pytest.fixture(params=[GOLDEN, *SHARED], ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.fixture(params=[*GOLDEN, *SHARED], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def recorded(request: pytest.FixtureRequest) -> Recorded:
     return Recorded(request.param)
 
@@ -107,7 +108,18 @@ def test_three_steps_of_training_agree(path: Path) -> None:
 
 
 def test_a_missing_variable_is_named() -> None:
-    recorded = Recorded(GOLDEN)
+    recorded = Recorded(GOLDEN[1])
     del recorded.arrays["var:model/0/1/invconv/W"]
     with pytest.raises(KeyError, match="model/0/1/invconv/W"):
+        recorded.model()
+
+
+def test_what_does_not_fit_is_told() -> None:
+    recorded = Recorded(GOLDEN[1])
+    weight = recorded.arrays["var:model/0/1/f1/l_2/W"]
+    recorded.arrays["var:model/0/1/f1/l_2/W"] = weight.reshape(4, 4, 4, 4)
+    with pytest.raises(ValueError, match=r"conv_mid.weight has the shape \(4, 4, 4, 4\)"):
+        recorded.model()
+    recorded.config["flow_permutation"] = -1
+    with pytest.raises(ValueError, match="flow_permutation must be from 0 to 2, got -1"):
         recorded.model()

@@ -10,23 +10,23 @@ from glow.loggers import log_picture
 
 
 class SampleGrid(Callback):
-    """Draw samples from the same latents after every n-th validation, and give them to the loggers.
+    """Draw samples from the same latents at the validation of every n-th epoch.
 
-    The picture goes to ``folder/samples_step_<step>.png``, and to every logger that takes images.
+    They are drawn from the weights that are validated, the averaged ones where there are any; put
+    it before the callback that averages. The picture goes to ``folder/samples_step_<step>.png``,
+    and to every logger that takes images.
     """
 
     def __init__(
-        self, folder: str | Path, every_n_validations: int = 1, temperature: float = 0.7
+        self, folder: str | Path, every_n_epochs: int = 1, temperature: float = 0.7
     ) -> None:
         self.folder = Path(folder)
-        self.every_n_validations = every_n_validations
+        self.every_n_epochs = every_n_epochs
         self.temperature = temperature
-        self._validations = 0
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, on the first process."""
-        self._validations += 1
-        due = self._validations % self.every_n_validations == 0
+        due = (trainer.current_epoch + 1) % self.every_n_epochs == 0
         if not due or not trainer.is_global_zero or trainer.sanity_checking:
             return
         assert isinstance(pl_module, GlowModule)

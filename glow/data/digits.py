@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from glow.data.image_data_module import Batch, ImageDataModule, Split
+from glow.data.image_data_module import Batch, ImageDataModule, SplitName
 
 N_LEVELS = 17  # a pixel counts the dark ones of 4x4 scanned pixels: 0 to 16
 N_TEST = 300
@@ -34,14 +34,14 @@ class Digits(ImageDataModule):
                 f"got n_bits={self.n_bits}"
             )
 
-    def read(self, split: Split) -> Batch:
+    def read(self, split: SplitName) -> Batch:
         """Return one of three fixed, disjoint sets of images, and their labels."""
         digits = load_digits()
         bins = np.rint(digits.images * (31 / (N_LEVELS - 1)))
         images = torch.from_numpy(bins.astype(np.uint8) * 8)[:, None]
         labels = torch.from_numpy(digits.target).long()
         order = torch.from_numpy(np.random.default_rng(SPLIT_SEED).permutation(len(images)))
-        parts: dict[Split, torch.Tensor] = {
+        parts: dict[SplitName, torch.Tensor] = {
             "test": order[:N_TEST],
             "val": order[N_TEST : N_TEST + N_VAL],
             "train": order[N_TEST + N_VAL :],

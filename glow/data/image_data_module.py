@@ -10,16 +10,20 @@ from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-Split = Literal["train", "val", "test"]
+from glow.data.training_order import TrainingOrder
+
+SplitName = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]  # uint8 images (B,C,H,W), int64 labels (B,)
 
-SPLITS_OF_STAGE: dict[str | None, tuple[Split, ...]] = {
+SPLITS_OF_STAGE: dict[str | None, tuple[SplitName, ...]] = {
     "fit": ("train", "val"),
     "validate": ("val",),
     "test": ("test",),
+    "predict": ("test",),
     None: ("train", "val", "test"),
 }
 
@@ -59,8 +63,8 @@ class ImageDataModule(LightningDataModule, ABC):
 
     A source is a subclass that says how to ``read`` a split. ``image_shape``, ``n_bits`` and
     ``n_classes`` are what a model has to know of it; what is read is checked against them.
-    The order of the training images depends on ``seed`` and the epoch alone, so a resumed run goes
-    on as if it had never stopped, and several processes share each epoch between them.
+    Training meets them in a ``TrainingOrder``, of which several processes share every pass;
+    evaluation meets every image once, in any number of processes.
 
     Raises ``ValueError``, before training starts, where the images are not as announced.
     """
@@ -72,14 +76,14 @@ class ImageDataModule(LightningDataModule, ABC):
     eval_batch_size: int = 500
     num_workers: int = 0
     seed: int = 0
-    datasets: dict[Split, ImageDataset] = field(default_factory=dict, init=False, repr=False)
+    datasets: dict[SplitName, ImageDataset] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__init__()
         self.image_shape = (self.image_shape[0], self.image_shape[1], self.image_shape[2])
 
     @abstractmethod
-    def read(self, split: Split) -> Batch:
+    def read(self, split: SplitName) -> Batch:
         """Return all images of a split, uint8 (N,C,H,W), and their labels, int64 (N,)."""
 
     def setup(self, stage: str | None = None) -> None:
@@ -99,16 +103,18 @@ class ImageDataModule(LightningDataModule, ABC):
         order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(self.seed))
         return dataset.__getitems__(order[:n_images].tolist())
 
+    def dataset(self, split: str) -> ImageDataset:
+        """Return the images of a split that ``setup`` has read, by its name."""
+        for name, dataset in self.datasets.items():
+            if name == split:
+                return dataset
+        raise ValueError(f"there is no split {split}; choose from {', '.join(self.datasets)}")
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return shuffled batches, all of the same size."""
-        dataset = self.datasets["train"]
-        sampler: DistributedSampler[Batch] = DistributedSampler(
-            dataset,
-            num_replicas=self.trainer.world_size if self.trainer else 1,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            seed=self.seed,
-        )
-        return self._loader(dataset, self.batch_size, sampler, drop_last=True)
+        dataset = self.dataset("train")
+        order = TrainingOrder(dataset, self.batch_size, self.seed, self.trainer)
+        return self._loader(dataset, self.batch_size, order, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation images in order."""
@@ -118,15 +124,22 @@ class ImageDataModule(LightningDataModule, ABC):
         """Return the test images in order."""
         return self.evaluation_dataloader("test")
 
-    def evaluation_dataloader(self, split: Split) -> DataLoader[Batch]:
-        """Return all images of a split in order."""
-        return self._loader(self.datasets[split], self.eval_batch_size)
+    def evaluation_dataloader(self, split: str) -> DataLoader[Batch]:
+        """Return the images of a split in order; several processes share them."""
+        dataset = self.dataset(split)
+        shares = UnrepeatedDistributedSampler(
+            dataset,
+            num_replicas=self.trainer.world_size if self.trainer else 1,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            shuffle=False,
+        )
+        return self._loader(dataset, self.eval_batch_size, shares)
 
     def _loader(
         self,
         dataset: ImageDataset,
         batch_size: int,
-        sampler: DistributedSampler[Batch] | None = None,
+        sampler: Sampler[int],
         *,
         drop_last: bool = False,
     ) -> DataLoader[Batch]:
@@ -141,7 +154,7 @@ class ImageDataModule(LightningDataModule, ABC):
             collate_fn=_as_it_is,
         )
 
-    def _check(self, split: Split, images: Tensor, labels: Tensor) -> None:
+    def _check(self, split: SplitName, images: Tensor, labels: Tensor) -> None:
         name = f"{type(self).__name__}, {split} split"
         if images.dtype != torch.uint8 or tuple(images.shape[1:]) != self.image_shape:
             raise ValueError(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torchvision.datasets import MNIST as TorchvisionMNIST  # noqa: N811
 
-from glow.data.image_data_module import Batch, ImageDataModule, Split
+from glow.data.image_data_module import Batch, ImageDataModule, SplitName
 
 SPLIT_SEED = 0  # never changes, so that the validation images stay the validation images
 
@@ -41,7 +41,7 @@ class MNIST(ImageDataModule):
                 "a machine with a network; or train on what needs no download: experiment=digits"
             ) from error
 
-    def read(self, split: Split) -> Batch:
+    def read(self, split: SplitName) -> Batch:
         """Return the official test images, or one of two fixed, disjoint parts of the others."""
         mnist = TorchvisionMNIST(self.root, train=split != "test")
         images, labels = mnist.data[:, None], mnist.targets.long()

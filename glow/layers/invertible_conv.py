@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glow.layers.bijection import Bijection, full_precision
+from glow.layers.bijection import Bijection, full_precision, in_float64
 
 
 class InvertibleConv(Bijection):
@@ -60,11 +60,11 @@ class PlainInvertibleConv(InvertibleConv):
 
     def inverse_matrix(self) -> Tensor:
         """Invert the matrix."""
-        return torch.linalg.inv(self.weight.double()).to(self.weight.dtype)
+        return torch.linalg.inv(in_float64(self.weight)).to(self.weight)
 
     def log_abs_det(self) -> Tensor:
         """Return log|det W| by LU decomposition in float64."""
-        return torch.linalg.slogdet(self.weight.double()).logabsdet.to(self.weight.dtype)
+        return torch.linalg.slogdet(in_float64(self.weight)).logabsdet.to(self.weight)
 
 
 class LUInvertibleConv(InvertibleConv):
@@ -103,10 +103,11 @@ class LUInvertibleConv(InvertibleConv):
 
     def inverse_matrix(self) -> Tensor:
         """Solve two triangular systems in float64."""
-        lower, upper = (factor.double() for factor in self._factors())
-        permutation = torch.eye(len(lower), dtype=lower.dtype, device=lower.device)[self.rows]
+        lower, upper = map(in_float64, self._factors())
+        identity = torch.eye(len(lower), dtype=lower.dtype, device=lower.device)
+        permutation = identity[self.rows.to(lower.device)]
         half = torch.linalg.solve_triangular(lower, permutation.T, upper=False, unitriangular=True)
-        return torch.linalg.solve_triangular(upper, half, upper=True).to(self.lu.dtype)
+        return torch.linalg.solve_triangular(upper, half, upper=True).to(self.lu)
 
     def log_abs_det(self) -> Tensor:
         """Sum the logarithms of the diagonal."""

@@ -18,8 +18,11 @@ def log_picture(loggers: Iterable[Logger], key: str, path: Path, step: int) -> N
             logger.log_image(key, [str(path)], step)
 
 
-def finish(loggers: Iterable[Logger]) -> None:
-    """Close the records that outlive a trainer, so that the next run of a sweep gets its own."""
+def finish(loggers: Iterable[Logger], exit_code: int) -> None:
+    """Close the records that outlive a trainer, so that the next run of a sweep gets its own.
+
+    An ``exit_code`` other than 0 marks the run as failed.
+    """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+            logger.experiment.finish(exit_code)

@@ -1,6 +1,7 @@
 """Weights & Biases, one run per run folder."""
 
 import hashlib
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pytorch_lightning import loggers
 class WandbLogger(loggers.WandbLogger):
     """Log a run folder to Weights & Biases, online, or offline with ``WANDB_MODE=offline``.
 
-    The run's id is a hash of the folder's path, so a resumed run goes on in the same record.
+    The run's id is a hash of machine and folder, so a resumed run goes on in the same record.
     ``options`` are those of ``wandb.init``: ``entity``, ``group``, ``tags``, ...
     """
 
@@ -18,7 +19,7 @@ class WandbLogger(loggers.WandbLogger):
         folder = Path(folder).resolve()
         super().__init__(
             name="/".join(folder.parts[-2:]),
-            id=hashlib.sha256(str(folder).encode()).hexdigest()[:16],
+            id=hashlib.sha256(f"{platform.node()}:{folder}".encode()).hexdigest()[:16],
             save_dir=folder,
             project=project,
             **options,

@@ -1,0 +1,25 @@
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from glow.layers import full_precision
+
+
+def test_autocast_is_off_inside() -> None:
+    x = torch.randn(2, 2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (x @ x).dtype == torch.bfloat16
+        with full_precision(x):
+            assert (x @ x).dtype == torch.float32
+        assert (x @ x).dtype == torch.bfloat16
+
+
+def test_tf32_is_off_inside_on_a_gpu() -> None:
+    on_gpu: Any = SimpleNamespace(device=torch.device("cuda"))
+    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    outside = convolutions.fp32_precision
+    assert outside != "ieee"
+    with full_precision(on_gpu):
+        assert convolutions.fp32_precision == "ieee"
+    assert convolutions.fp32_precision == outside

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.aggregation import CatMetric
@@ -25,6 +25,8 @@ from glow.model import Glow
 
 OptimizerFactory = Callable[..., Optimizer]  # parameters -> optimizer
 SchedulerFactory = Callable[..., LRScheduler]  # optimizer -> schedule, one tick a step
+
+PARTS = ("bits_per_dim", "latent_bits", "log_det_bits")  # the first is the sum of the others
 
 
 class GlowModule(LightningModule):
@@ -51,7 +53,8 @@ class GlowModule(LightningModule):
         self.model = model
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
-        self.test_bits = CatMetric(nan_strategy="disable")  # non-finite values are ours to report
+        # One value per image, from all processes; non-finite ones are ours to report.
+        self.evaluated = nn.ModuleDict({name: CatMetric(nan_strategy="disable") for name in PARTS})
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
@@ -59,24 +62,25 @@ class GlowModule(LightningModule):
         key = (torch.initial_seed(), self.global_rank, batches_done(self.trainer))
         latents, log_det = self.model(images, labels, noise=noise_like(images, *key))
         parts = self._parts(latents, log_det)
-        self._log_parts("train", parts, len(images), on_step=True)
+        self.log_dict({f"train/{name}": bits.detach().mean() for name, bits in parts.items()})
         classification = self.model.classification_loss(latents, labels).mean() / math.log(2)
         return parts["bits_per_dim"].mean() + classification
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the bits/dim of a batch and its parts."""
-        self._log_parts("val", self._evaluate(batch), len(batch[0]))
+        """Keep the bits/dim of every image, and its parts."""
+        self._evaluate(batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep the bits/dim of every image."""
-        parts = self._evaluate(batch)
-        self._log_parts("test", parts, len(batch[0]))
-        self.test_bits.update(parts["bits_per_dim"])
+        """Keep the bits/dim of every image, and its parts."""
+        self._evaluate(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over all images."""
+        self._log_means("val")
 
     def on_test_epoch_end(self) -> None:
-        """Log what the mean alone would hide."""
-        bits = torch.as_tensor(self.test_bits.compute()).cpu().double()
-        self.test_bits.reset()
+        """Log the means over all images, and what they alone would hide."""
+        bits = self._log_means("test")
         lost = int((~bits.isfinite()).sum())
         if lost:
             raise FloatingPointError(f"{lost} of {len(bits)} test images have no finite likelihood")
@@ -85,32 +89,28 @@ class GlowModule(LightningModule):
         self.log("test/maximum", bits.max(), sync_dist=True)
         self.log("test/images", float(len(bits)), sync_dist=True)
 
-    def _evaluate(self, batch: Batch) -> dict[str, Tensor]:
+    def _evaluate(self, batch: Batch) -> None:
         images, labels = batch
         with full_precision(images):
-            return self._parts(*self.model(images, labels, noise=noise_of(images)))
+            parts = self._parts(*self.model(images, labels, noise=noise_of(images)))
+        for name, bits in parts.items():
+            self.evaluated[name].update(bits)  # type: ignore[operator]
+
+    def _log_means(self, stage: str) -> Tensor:
+        """Log the mean of every part; return the bits/dim of every image, float64."""
+        values = {}
+        for name, metric in self.evaluated.items():
+            values[name] = torch.as_tensor(metric.compute()).cpu().double()  # type: ignore[operator]
+            metric.reset()  # type: ignore[operator]
+            self.log(f"{stage}/{name}", values[name].mean(), sync_dist=True)
+        return values["bits_per_dim"]
 
     def _parts(self, latents: tuple[Tensor, ...], log_det: Tensor) -> dict[str, Tensor]:
         shape = self.model.image_shape
         latent_bits = bits_per_dim(standard_normal_log_prob(latents), shape)
         log_det_bits = bits_per_dim(log_det, shape)
-        return {
-            "bits_per_dim": latent_bits + log_det_bits,
-            "latent_bits": latent_bits,
-            "log_det_bits": log_det_bits,
-        }
-
-    def _log_parts(
-        self, stage: str, parts: dict[str, Tensor], batch_size: int, *, on_step: bool = False
-    ) -> None:
-        means = {f"{stage}/{name}": bits.detach().mean() for name, bits in parts.items()}
-        self.log_dict(
-            means,
-            on_step=on_step,
-            on_epoch=not on_step,
-            sync_dist=not on_step,
-            batch_size=batch_size,
-        )
+        both = latent_bits + log_det_bits
+        return dict(zip(PARTS, (both, latent_bits, log_det_bits), strict=True))
 
     def configure_optimizers(self) -> Any:
         """Build optimizer and schedule; the schedule ticks once a step."""

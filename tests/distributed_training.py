@@ -1,8 +1,9 @@
-"""Train on two processes: python distributed_training.py FOLDER. Each leaves what it saw there.
+"""Train and test on two processes: python distributed_training.py FOLDER. Each leaves what it saw.
 
 Lightning starts the second process by running this file again.
 """
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from pytorch_lightning import Callback, Trainer, seed_everything
 
 import glow
 from glow.callbacks import DataDependentInit
-from glow.data import Digits
+from glow.data import Digits, ImageDataset
 from glow.lightning_module import GlowModule
 from tests.bijections import affine
 
@@ -52,7 +53,18 @@ def main(folder: Path) -> None:
         num_sanity_val_steps=0,
     )
     module = GlowModule(model, partial(torch.optim.Adamax, lr=0.01))
-    trainer.fit(module, datamodule=Digits(batch_size=32))
+    data = Digits(batch_size=32, eval_batch_size=40)
+    trainer.fit(module, datamodule=data)
+    keep_an_odd_number_of_test_images(data)
+    [result] = trainer.test(module, datamodule=data, verbose=False)
+    if trainer.is_global_zero:
+        glow.save(model, folder / "model.pt")
+        (folder / "test.json").write_text(json.dumps(result))
+
+
+def keep_an_odd_number_of_test_images(data: Digits) -> None:
+    data.setup("test")
+    data.datasets["test"] = ImageDataset(*data.datasets["test"][:299])
 
 
 if __name__ == "__main__":

@@ -1,25 +1,37 @@
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
+from pytorch_lightning import Trainer
 
 import glow
 from glow.data import Digits
+from glow.lightning_module import GlowModule
 from tests.bijections import affine
 from tests.conftest import ROOT
+from tests.distributed_training import keep_an_odd_number_of_test_images
 
 
-def test_two_processes_start_alike_train_on_different_images_and_end_alike(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes have left."""
+    folder = tmp_path_factory.mktemp("distributed")
     subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "distributed_training.py"), str(tmp_path)],
+        [sys.executable, str(ROOT / "tests" / "distributed_training.py"), str(folder)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         check=True,
         capture_output=True,
         timeout=120,
     )
-    first, second = (torch.load(tmp_path / f"rank_{rank}.pt") for rank in (0, 1))
+    return folder
+
+
+def test_two_processes_start_alike_train_on_different_images_and_end_alike(folder: Path) -> None:
+    first, second = (torch.load(folder / f"rank_{rank}.pt") for rank in (0, 1))
     for moment in ("start", "end"):
         for name, value in first[moment].items():
             assert torch.equal(value, second[moment][name]), (moment, name)
@@ -43,3 +55,18 @@ def test_two_processes_start_alike_train_on_different_images_and_end_alike(tmp_p
     everything = sorted(map(tuple, data.datasets["train"].images.flatten(1).tolist()))
     assert len(ours) == 1280
     assert len(set(ours) & set(everything)) == len(set(ours)) > 1270
+
+
+def test_two_processes_evaluate_like_one(folder: Path) -> None:
+    """299 images are no multiple of anything."""
+    data = Digits(eval_batch_size=64)
+    keep_an_odd_number_of_test_images(data)
+    trainer = Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
+    )
+    module = GlowModule(glow.load(folder / "model.pt"))
+    [alone] = trainer.test(module, datamodule=data, verbose=False)
+    together = json.loads((folder / "test.json").read_text())
+    assert alone["test/images"] == together["test/images"] == 299
+    for name, value in alone.items():
+        assert together[name] == pytest.approx(value, abs=1e-6), name

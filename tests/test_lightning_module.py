@@ -145,14 +145,14 @@ def test_an_image_without_likelihood_is_never_dropped(
     value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = GlowModule(digits_model())
-    honest = module._evaluate
+    honest = module._parts
 
     def with_one_lost(*args: Any) -> dict[str, torch.Tensor]:
         parts = honest(*args)
         parts["bits_per_dim"][3] = value
         return parts
 
-    monkeypatch.setattr(module, "_evaluate", with_one_lost)
+    monkeypatch.setattr(module, "_parts", with_one_lost)
     with pytest.raises(FloatingPointError, match="1 of 300 test images have no finite likelihood"):
         trainer_in(tmp_path).test(module, datamodule=Digits(), verbose=False)
 

@@ -209,7 +209,25 @@ def test_bad_input_gets_a_sentence(
     assert re.match(told, stopped.value.code)
 
 
-def test_a_sweep_with_wandb_offline_is_one_record_per_job(tmp_path: Path) -> None:
+def test_processes_that_would_part_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    several = ("trainer=ddp", "trainer.devices=2", *TINY)
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "train", "-m", "seed=0,1", f"hydra.sweep.dir={tmp_path}", *several)
+    assert "a sweep (-m) cannot start several processes per job" in capsys.readouterr().err
+    for name, value in {"TORCHELASTIC_RUN_ID": "0", "WORLD_SIZE": "2", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, "train", *several)
+    assert re.search("must be told their folder.*add run_dir=runs/", str(stopped.value.code))
+
+
+def test_a_sweep_with_wandb_offline_is_one_record_per_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = [
         sys.executable,
         str(ROOT / "experiments" / "train.py"),
@@ -225,7 +243,9 @@ def test_a_sweep_with_wandb_offline_is_one_record_per_job(tmp_path: Path) -> Non
     jobs = sorted(path.parent for path in tmp_path.glob("*/summary.json"))
     assert len(jobs) == 2
     for seed, job in enumerate(jobs):
-        assert json.loads((job / "summary.json").read_text())["seed"] == seed
+        summary = json.loads((job / "summary.json").read_text())
+        assert summary["seed"] == seed
+        assert f"seed={seed}" in summary["overrides"]
         [file] = job.glob("wandb/offline-run-*/*.wandb")
         found = list(records(file))
         history: dict[str, list[str]] = {}
@@ -241,3 +261,4 @@ def test_a_sweep_with_wandb_offline_is_one_record_per_job(tmp_path: Path) -> Non
         assert json.loads(config["seed"]) == seed
         assert json.loads(config["model"])["coupling"]["net"]["width"] == 8
         assert any(record.HasField("exit") for record in found)  # finished, not abandoned
+        call(monkeypatch, "sample", f"checkpoint={job}", "n_rows=1")  # its folder can be named

@@ -85,8 +85,9 @@ class GlowModule(LightningModule):
         if lost:
             raise FloatingPointError(f"{lost} of {len(bits)} test images have no finite likelihood")
         # Every process has gathered all values, and finds the same.
-        self.log("test/standard_error", bits.std() / math.sqrt(len(bits)), sync_dist=True)
-        self.log("test/maximum", bits.max(), sync_dist=True)
+        standard_error = bits.std().item() / math.sqrt(len(bits))
+        self.log("test/standard_error", standard_error, sync_dist=True)
+        self.log("test/maximum", bits.max().item(), sync_dist=True)
         self.log("test/images", float(len(bits)), sync_dist=True)
 
     def _evaluate(self, batch: Batch) -> None:
@@ -102,7 +103,7 @@ class GlowModule(LightningModule):
         for name, metric in self.evaluated.items():
             values[name] = torch.as_tensor(metric.compute()).cpu().double()  # type: ignore[operator]
             metric.reset()  # type: ignore[operator]
-            self.log(f"{stage}/{name}", values[name].mean(), sync_dist=True)
+            self.log(f"{stage}/{name}", values[name].mean().item(), sync_dist=True)
         return values["bits_per_dim"]
 
     def _parts(self, latents: tuple[Tensor, ...], log_det: Tensor) -> dict[str, Tensor]:

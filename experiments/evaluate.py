@@ -16,9 +16,11 @@ from glow.run_folder import RunFolder
 def main(config: DictConfig) -> None:
     """Evaluate a checkpoint on a split; print the result and write it to the run folder."""
     checkpoint = RunFolder.checkpoint_at(config.checkpoint)
-    model = glow.load(checkpoint)
+    model = glow.load(checkpoint, trusted=config.trusted)
     data: ImageDataModule = instantiate(RunFolder.of(checkpoint).data_config(config.get("data")))
     trainer: Trainer = instantiate(config.trainer)
+    if trainer.world_size > 1:
+        raise ValueError("evaluate runs in one process; leave trainer.devices at 1")
     data.prepare_data()
     data.setup()
     loader = data.evaluation_dataloader(config.split)
@@ -26,7 +28,7 @@ def main(config: DictConfig) -> None:
     numbers = {key.removeprefix("test/"): value for key, value in result.items()}
     print_numbers(f"{checkpoint}, {config.split} images", numbers)
     written = RunFolder.of(checkpoint).write_json(
-        f"evaluation_{type(data).__name__.lower()}_{config.split}.json",
+        f"evaluation_{checkpoint.stem}_{type(data).__name__.lower()}_{config.split}.json",
         {
             "checkpoint": checkpoint.name,
             "split": config.split,

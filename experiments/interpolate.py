@@ -16,7 +16,7 @@ from glow.run_folder import RunFolder
 def main(config: DictConfig) -> None:
     """Draw the ways between pairs of real images, by their indices in a split."""
     checkpoint = RunFolder.checkpoint_at(config.checkpoint)
-    model = glow.load(checkpoint, map_location=config.device)
+    model = glow.load(checkpoint, map_location=config.device, trusted=config.trusted)
     folder = RunFolder.of(checkpoint)
     data: ImageDataModule = instantiate(folder.data_config(config.get("data")))
     data.prepare_data()

@@ -12,7 +12,7 @@ from glow.run_folder import RunFolder
 def main(config: DictConfig) -> None:
     """Draw a grid of samples and a temperature sweep from a checkpoint."""
     checkpoint = RunFolder.checkpoint_at(config.checkpoint)
-    model = glow.load(checkpoint, map_location=config.device)
+    model = glow.load(checkpoint, map_location=config.device, trusted=config.trusted)
     folder = RunFolder.of(checkpoint).figures
     grid = figures.sample_grid(
         model, config.n_columns, config.n_rows, config.temperature, config.seed

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
@@ -13,6 +14,7 @@ from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 import glow
 from glow import figures
+from glow.checkpoint import TRUSTED, build, describe
 from glow.data import ImageDataModule
 from glow.entry_point import console, entry_point, print_numbers
 from glow.lightning_module import GlowModule
@@ -41,7 +43,9 @@ def train(config: DictConfig) -> float | None:
     trainer: Trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers)
     _refuse_processes_that_would_part(trainer)
     if folder.last.is_file():
-        folder.refuse_another_model(config)
+        folder.refuse_another_run(config)
+    with torch.device("meta"):  # what could not be loaded afterwards is refused before
+        build(describe(module.model), (*TRUSTED, *config.trusted))
     exit_code = 1
     try:
         if trainer.is_global_zero:
@@ -52,11 +56,11 @@ def train(config: DictConfig) -> float | None:
         _fit(trainer, module, data, folder)
         cost: dict[str, Any] = {
             "steps": trainer.global_step,
-            "seconds": round(_seconds_of_training(trainer), 1),
+            "seconds": _seconds_of_training(trainer),
         }
         # What is tested is what the file gives to others. (Had Lightning loaded it, the averaging
         # callback would have put the weights before averaging in their place.)
-        kept = glow.load(folder.kept)
+        kept = glow.load(folder.kept, trusted=config.trusted)
         [result] = trainer.test(GlowModule(kept), datamodule=data, verbose=False)
         if trainer.is_global_zero:
             test = {key.removeprefix("test/"): value for key, value in result.items()}
@@ -91,11 +95,14 @@ def _fit(trainer: Trainer, module: GlowModule, data: ImageDataModule, folder: Ru
         raise
 
 
-def _seconds_of_training(trainer: Trainer) -> float:
-    """Return the time that training took, that of the runs which this one resumed included."""
+def _seconds_of_training(trainer: Trainer) -> float | None:
+    """Return the time that training took, that of the runs which this one resumed included.
+
+    None without a ``Timer`` among the callbacks.
+    """
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    [timer] = (callback for callback in callbacks if isinstance(callback, Timer))
-    return timer.time_elapsed("train")
+    timers = (callback for callback in callbacks if isinstance(callback, Timer))
+    return next((round(timer.time_elapsed("train"), 1) for timer in timers), None)
 
 
 def _write_summary(
@@ -141,14 +148,18 @@ def _draw_figures(model: glow.Glow, data: ImageDataModule, folder: RunFolder) ->
 def _refuse_processes_that_would_part(trainer: Trainer) -> None:
     """Raise ``ValueError`` where the processes of one run would not end up in one folder."""
     launcher = trainer.strategy.launcher
-    if not HydraConfig.initialized() or not isinstance(launcher, _SubprocessScriptLauncher):
+    if (
+        trainer.world_size == 1
+        or not HydraConfig.initialized()
+        or not isinstance(launcher, _SubprocessScriptLauncher)
+    ):
         return
     hydra = HydraConfig.get()
     sweeping = hydra.mode == RunMode.MULTIRUN
     folder = "hydra.sweep.dir" if sweeping else "run_dir"
     if launcher.cluster_environment.creates_processes_externally:
         given = [*hydra.overrides.task, *hydra.overrides.hydra]
-        if trainer.world_size > 1 and not any(o.startswith(f"{folder}=") for o in given):
+        if not any(o.startswith((f"{folder}=", "hydra.run.dir=")) for o in given):
             raise ValueError(
                 "processes that a launcher has started must be told their folder, since each would "
                 f"name it after its own time: add {folder}=runs/..."

@@ -3,7 +3,6 @@
 import functools
 import importlib
 import inspect
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from glow.model import Glow
 
 SPEC_KEY = "glow"  # where a checkpoint keeps what the model is built from
-TRUSTED = ("glow.layers", "glow.model")  # what may provide the parts of a model
+TRUSTED = ("glow.layers", "glow.model")  # what provides the parts of every model
 PREFIX = "model."  # what GlowModule's state_dict puts before the names of the model's
 
 
@@ -28,13 +27,13 @@ def load(
     path: str | Path,
     *,
     map_location: str | torch.device = "cpu",
-    trusted: Sequence[str] = TRUSTED,
+    trusted: Sequence[str] = (),
 ) -> Glow:
     """Rebuild the model of a file that ``save`` or the training has written, ready to evaluate.
 
-    Nothing but layers is built from what the file says. ``trusted`` names the packages and modules
-    that may provide them; add your own where the model has layers of yours. Raises
-    ``FileNotFoundError`` where there is no file and ``ValueError`` where it holds no model, or one
+    Nothing but layers is built from what the file says, those of ``glow.layers`` and of the further
+    packages that ``trusted`` names, for models that have layers of yours. Raises
+    ``FileNotFoundError where there is no file and ``ValueError`` where it holds no model, or one
     with parts from elsewhere, or there is no such device.
     """
     if not Path(path).is_file():
@@ -42,11 +41,11 @@ def load(
     no_glow = f"{path} holds no Glow: expected a file that glow.save or experiments/train.py wrote"
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # whatever the unpickler makes of bytes that are no checkpoint
         raise ValueError(no_glow) from error
     if not isinstance(checkpoint, dict) or SPEC_KEY not in checkpoint:
         raise ValueError(no_glow)
-    model = build(checkpoint[SPEC_KEY], trusted)
+    model = build(checkpoint[SPEC_KEY], (*TRUSTED, *trusted))
     if not isinstance(model, Glow):
         raise ValueError(f"{path} describes a {type(model).__name__}, not a Glow")
     state = model_state(checkpoint)
@@ -121,9 +120,12 @@ def _resolve(name: str, trusted: Sequence[str]) -> Callable[..., Any]:
     if not any(f"{module}.".startswith(f"{t}.") for t in trusted):
         raise ValueError(
             f"the model has a part {name}, and only {', '.join(trusted)} may provide parts; "
-            f"if you trust {module}, load with trusted={(*trusted, module)}"
+            f"if you trust {module}, add it to trusted"
         )
-    target: Any = getattr(importlib.import_module(module), attribute, None)
+    try:
+        target: Any = getattr(importlib.import_module(module), attribute, None)
+    except ImportError as error:
+        raise ValueError(f"the model has a part {name}, but there is no {module}") from error
     is_layer = inspect.isclass(target) and issubclass(target, nn.Module)
     # What a module has only imported from elsewhere is not its own to provide.
     if not (is_layer or inspect.isfunction(target)) or target.__module__ != module:

@@ -123,6 +123,8 @@ class GlowModule(LightningModule):
                 trainer.num_training_batches / trainer.accumulate_grad_batches
             ),
         }
+        # Made before a run to resume is restored: its workers would start at the wrong batch.
+        trainer.fit_loop._combined_loader = None
         optimizer = _call(self.optimizer_factory, self.model.parameters(), facts)
         if self.scheduler_factory is None:
             return optimizer

@@ -9,6 +9,21 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+# What may change when a run is resumed: its length, where it runs, where its data lies.
+MAY_DIFFER = (
+    "run_dir",
+    "name",
+    "trusted",
+    "trainer.",
+    "callbacks.",
+    "logger.",
+    "data.root",
+    "data.cache_dir",
+    "data.download",
+    "data.num_workers",
+    "data.eval_batch_size",
+)
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -18,9 +33,14 @@ class RunFolder:
 
     @classmethod
     def of(cls, checkpoint: str | Path) -> RunFolder:
-        """Return the run folder of a checkpoint; a path to the folder itself will do."""
+        """Return the run folder of a checkpoint; a path to the folder itself will do.
+
+        For a file that lies in no ``checkpoints/`` it is the folder of the file.
+        """
         path = Path(checkpoint)
-        return cls(path if path.is_dir() else path.parent.parent)
+        if path.is_dir():
+            return cls(path)
+        return cls(path.parent.parent if path.parent.name == "checkpoints" else path.parent)
 
     @staticmethod
     def checkpoint_at(path: str | Path) -> Path:
@@ -75,18 +95,20 @@ class RunFolder:
         assert isinstance(config, DictConfig)
         return config
 
-    def refuse_another_model(self, config: DictConfig) -> None:
-        """Raise ``ValueError`` where the run in this folder has another model than ``config``."""
+    def refuse_another_run(self, config: DictConfig) -> None:
+        """Raise ``ValueError`` where the run in this folder is not that of ``config``."""
         here, there = (
-            _flat(OmegaConf.to_container(c.model, resolve=True))
-            for c in (config, self.read_config())
+            _flat(OmegaConf.to_container(c, resolve=True)) for c in (config, self.read_config())
         )
-        differing = sorted(k for k in here.keys() | there.keys() if here.get(k) != there.get(k))
-        if differing:
-            told = ", ".join(f"{k} is {there.get(k)}, not {here.get(k)}" for k in differing)
+        told = [
+            f"{key} is {there.get(key)} there, not {here.get(key)}"
+            for key in sorted(here.keys() | there.keys())
+            if here.get(key) != there.get(key) and not key.startswith(MAY_DIFFER)
+        ]
+        if told:
             raise ValueError(
-                f"{self.path} holds a run of another model, which this one cannot go on with: in "
-                f"its model {told}. Train in another run_dir, or with the model of config.yaml"
+                f"{self.path} holds another run, which this one cannot go on with: "
+                f"{', '.join(told)}. Train in another run_dir, or with the values of config.yaml"
             )
 
     def data_config(self, override: DictConfig | None) -> DictConfig:

@@ -134,6 +134,8 @@ def test_files_that_hold_no_model_are_told(tmp_path: Path) -> None:
     (tmp_path / "text.ckpt").write_text("not a checkpoint")
     torch.save({"weights": torch.zeros(3)}, tmp_path / "other.ckpt")
     (tmp_path / "empty.ckpt").touch()
-    for name in ("text.ckpt", "other.ckpt", "empty.ckpt"):
+    (tmp_path / "hello.ckpt").write_text("hello world\n")
+    (tmp_path / "metrics.csv").write_text("epoch,step\n")
+    for name in ("text.ckpt", "other.ckpt", "empty.ckpt", "hello.ckpt", "metrics.csv"):
         with pytest.raises(ValueError, match=f"{name} holds no Glow"):
             glow.load(tmp_path / name)

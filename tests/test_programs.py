@@ -74,8 +74,7 @@ def test_a_run_leaves_what_it_promises(run: Path) -> None:
 
 
 def test_metrics_hold_bits_per_dim_and_its_parts(run: Path) -> None:
-    with (run / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = metrics(run)
     for stage in ("train", "val", "test"):
         filled = [row for row in rows if row[f"{stage}/bits_per_dim"]]
         assert filled
@@ -91,6 +90,11 @@ def test_every_checkpoint_holds_tensors_and_plain_python(run: Path) -> None:
         assert content["glow"]["_target_"] == "glow.model.Glow"
 
 
+def metrics(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def assert_it_ends_like(run: Path, other: Path) -> None:
     whole, resumed = (weights(folder / "checkpoints" / "last.ckpt") for folder in (run, other))
     assert whole.keys() == resumed.keys()
@@ -103,8 +107,7 @@ def test_a_resumed_run_ends_like_one_that_was_not_cut(cut: str, run: Path, tmp_p
     train(compose_train(tmp_path, cut, *OPTIONS))
     train(compose_train(tmp_path, "trainer.max_epochs=-1", "trainer.max_steps=40", *OPTIONS))
     assert_it_ends_like(run, tmp_path)
-    with (tmp_path / "metrics.csv").open(newline="") as file:
-        steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/bits_per_dim"]]
+    steps = [int(row["step"]) for row in metrics(tmp_path) if row["train/bits_per_dim"]]
     assert steps == [9, 19, 29, 39]
 
 
@@ -116,21 +119,59 @@ class PowerCut(Callback):
             raise RuntimeError("power cut")
 
 
-def test_a_run_that_broke_off_goes_on_from_its_recent_checkpoint(run: Path, tmp_path: Path) -> None:
+def train_with_a_power_cut(folder: Path, *options: str) -> None:
     often = "callbacks.recent.train_time_interval.minutes=1e-4"
-    options = ("trainer.max_epochs=2", often, *OPTIONS)
     cut = "+callbacks.cut._target_=tests.test_programs.PowerCut"
     with pytest.raises(RuntimeError, match="power cut"):
-        train(compose_train(tmp_path, cut, *options))
-    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] > 20
-    train(compose_train(tmp_path, *options))
+        train(compose_train(folder, cut, often, *options))
+    train(compose_train(folder, often, *options))
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_a_run_that_broke_off_goes_on_where_it_was(
+    n_workers: int, run: Path, tmp_path: Path
+) -> None:
+    options = ("trainer.max_epochs=2", f"data.num_workers={n_workers}", *OPTIONS)
+    train_with_a_power_cut(tmp_path, *options)
     assert_it_ends_like(run, tmp_path)
+    rows = metrics(tmp_path)
+    assert [row["step"] for row in rows if row["val/bits_per_dim"]] == ["19", "39"]
+    steps = [int(row["step"]) for row in rows if row["train/bits_per_dim"]]
+    assert steps == sorted(set(steps))
 
 
-def test_a_run_is_not_resumed_with_another_model(run: Path) -> None:
+def test_accumulated_gradients_survive_a_break(tmp_path: Path) -> None:
+    options = ("trainer.max_epochs=5", "trainer.accumulate_grad_batches=3", *OPTIONS)
+    train(compose_train(tmp_path / "whole", *options))
+    train_with_a_power_cut(tmp_path / "broken", *options)
+    assert_it_ends_like(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_a_run_that_was_moved_keeps_its_best(tmp_path: Path) -> None:
+    train(compose_train(tmp_path / "old", "trainer.max_epochs=1", *OPTIONS))
+    (tmp_path / "old").rename(tmp_path / "new")
+    before = weights(tmp_path / "new" / "checkpoints" / "best.ckpt")
+    # As if the best validation had been better than any to come.
+    last = tmp_path / "new" / "checkpoints" / "last.ckpt"
+    content = torch.load(last, weights_only=True)
+    for name, state in content["callbacks"].items():
+        if "RunCheckpoint" in name and state["best_model_score"] is not None:
+            state["best_model_score"] = torch.tensor(0.0)
+            state["kth_value"] = torch.tensor(0.0)
+            state["best_k_models"] = dict.fromkeys(state["best_k_models"], torch.tensor(0.0))
+    torch.save(content, last)
+    train(compose_train(tmp_path / "new", "trainer.max_epochs=2", *OPTIONS))
+    after = weights(tmp_path / "new" / "checkpoints" / "best.ckpt")
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_run_is_not_resumed_as_another(run: Path) -> None:
     before = (run / "config.yaml").read_text()
     config = compose_train(run, "trainer.max_epochs=3", *OPTIONS, "model.coupling.net.width=16")
-    with pytest.raises(ValueError, match=r"in its model coupling\.net\.width is 8, not 16"):
+    with pytest.raises(ValueError, match=r"model\.coupling\.net\.width is 8 there, not 16"):
+        train(config)
+    config = compose_train(run, "trainer.max_epochs=3", "callbacks=ema", "optimizer.lr=0.02")
+    with pytest.raises(ValueError, match=r"optimizer\.lr is 0\.01 there, not 0\.02"):
         train(config)
     assert (run / "config.yaml").read_text() == before
 
@@ -143,7 +184,7 @@ def test_a_run_stops_when_its_time_is_up(tmp_path: Path) -> None:
 
 
 def test_another_seed_is_another_run(run: Path, tmp_path: Path) -> None:
-    train(compose_train(tmp_path, "trainer.max_epochs=1", "callbacks=ema", "seed=1"))
+    train(compose_train(tmp_path, "trainer.max_epochs=2", "seed=1", *OPTIONS))
     state, other = (weights(folder / "checkpoints" / "last.ckpt") for folder in (run, tmp_path))
     assert any(not torch.equal(state[name], other[name]) for name in state)
 
@@ -152,7 +193,7 @@ def test_evaluate_agrees_with_training(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call(monkeypatch, "evaluate", f"checkpoint={run}", "trainer.accelerator=cpu")
-    result = json.loads((run / "evaluation_digits_test.json").read_text())
+    result = json.loads((run / "evaluation_best_digits_test.json").read_text())
     summary = json.loads((run / "summary.json").read_text())
     for name, value in summary["test"].items():
         assert result[name] == pytest.approx(value)
@@ -181,11 +222,13 @@ def test_sample_and_interpolate_draw(run: Path, monkeypatch: pytest.MonkeyPatch)
         ("sample", "device=gpu", "error: this machine has no device gpu"),
         ("sample", "n_rows=0", "error: a figure needs at least one row"),
         ("sample", "temperatures=[-1]", "error: temperature must be at least 0"),
+        ("evaluate", "trainer.devices=2", "error: evaluate runs in one process"),
+        ("train", "model.permutation._target_=mine.Layer", "error: .*mine"),
         ("interpolate", "n_frames=1", "error: an interpolation needs at least its 2 ends"),
         ("evaluate", "data=mnist", "error: MNIST is not in"),
         ("train", "model.n_levels=4", "error: n_levels=4 needs at least one level and a height"),
         ("train", "data.n_bits=9", "error: .*n_bits must be from 1 to 8"),
-        ("train", "data.batch_size=2000", "error: Digits, train split: 1297 images are too few"),
+        ("train", "data.batch_size=2000", "error: Digits, train split: 1297 images .* are too few"),
     ],
 )
 def test_bad_input_gets_a_sentence(

@@ -161,10 +161,11 @@ class ImageDataModule(LightningDataModule, ABC):
                 f"{name}: data.image_shape is {self.image_shape}, but the images are "
                 f"{tuple(images.shape[1:])} of {images.dtype}; they must be uint8 of that shape"
             )
-        if split == "train" and len(images) < self.batch_size:
+        share = len(images) // (self.trainer.world_size if self.trainer else 1)
+        if split == "train" and share < self.batch_size:
             raise ValueError(
-                f"{name}: {len(images)} images are too few for a batch of {self.batch_size}; the "
-                f"largest legal data.batch_size is {len(images)}"
+                f"{name}: {share} images for each process are too few for a batch of "
+                f"{self.batch_size}; the largest legal data.batch_size is {share}"
             )
         if self.n_classes and not ((labels >= 0) & (labels < self.n_classes)).all():
             raise ValueError(

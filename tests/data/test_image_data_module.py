@@ -50,7 +50,7 @@ def test_the_initialization_batch_is_always_the_same_and_mixed() -> None:
 def test_what_is_not_as_announced_is_told() -> None:
     with pytest.raises(ValueError, match=r"data.image_shape is \(1, 4, 4\), but .* \(3, 4, 4\)"):
         numbered(n_channels=3)
-    with pytest.raises(ValueError, match=r"7 images are too few .* largest legal .* is 7"):
+    with pytest.raises(ValueError, match=r"7 images .* are too few .* largest legal .* is 7"):
         numbered(n_images=7)
     data = Numbered(image_shape=(1, 4, 4), n_classes=5)
     with pytest.raises(ValueError, match="labels from 0 to 9; they must lie from 0 to 4"):

@@ -28,6 +28,8 @@ SCALE_MAPS = [
 
 
 def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
+    if "data=folder" in overrides:
+        overrides = (*overrides, "data.root=pictures")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose(root, [f"run_dir={folder}", *overrides])
 
@@ -64,7 +66,7 @@ def test_every_experiment_takes_every_choice(experiment: str, option: str, tmp_p
     instantiate(config.scheduler)
     instantiate(config.optimizer)
     instantiate(config.callbacks)
-    if not option.startswith("data="):  # whose images may be too small for the model
+    if option.startswith("model/"):
         with torch.device("meta"):
             instantiate(config.model)
 

@@ -1,0 +1,82 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glow.data.image_file import decode_image
+
+RED = (200, 30, 10)
+
+
+def content(image: Image.Image, kind: str = "PNG", **options: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def red(mode: str = "RGB") -> Image.Image:
+    return Image.new("RGB", (6, 4), RED).convert(mode)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP", "JPEG"])
+def test_every_format_gives_its_pixels(kind: str) -> None:
+    options = {"WEBP": {"lossless": 1}, "JPEG": {"quality": 95}}.get(kind, {})
+    pixels = decode_image(content(red(), kind, **options), (3, 4, 6))
+    assert pixels.shape == (3, 4, 6)
+    assert pixels.dtype == np.uint8
+    assert abs(pixels[:, 1, 2].astype(int) - RED).max() <= (3 if kind == "JPEG" else 0)
+
+
+def test_rows_and_columns_stay_where_they_are() -> None:
+    values = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    pixels = decode_image(content(Image.fromarray(values)), (3, 2, 3))
+    assert np.array_equal(pixels, values.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "LA", "RGBA", "CMYK", "PA"])
+def test_every_mode_gives_one_or_three_channels(mode: str) -> None:
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    if mode == "PA":
+        source = red("RGBA").convert("P")
+        source.info["transparency"] = 0
+    else:
+        source = red(mode)
+    for channels in (1, 3):
+        assert decode_image(content(source, kind), (channels, 4, 6)).shape == (channels, 4, 6)
+
+
+def test_16_bits_keep_the_upper_8() -> None:
+    values = np.array([[0, 255, 256, 65535]], dtype=np.uint16)
+    pixels = decode_image(content(Image.fromarray(values)), (1, 1, 4))
+    assert pixels.ravel().tolist() == [0, 0, 1, 255]
+
+
+def test_what_is_transparent_lies_on_white() -> None:
+    image = Image.new("RGBA", (2, 1), (*RED, 0))
+    image.putpixel((1, 0), (*RED, 255))
+    pixels = decode_image(content(image), (3, 1, 2))
+    assert pixels[:, 0].T.tolist() == [[255, 255, 255], list(RED)]
+
+
+def test_another_size_is_cropped_centrally_and_resized() -> None:
+    image = Image.new("L", (30, 10), 0)
+    image.paste(255, (8, 0, 22, 10))  # the middle is white
+    assert decode_image(content(image), (1, 5, 5)).min() == 255
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (b"", "the file is empty"),
+        (b"<!DOCTYPE html><html>quota exceeded</html>", "a web page or other text"),
+        (b"GIF89a nothing that we take", "none of PNG, JPEG, WEBP, BMP"),
+        (b"\x89PNG\r\n\x1a\n", "broken|none of"),
+        (content(red())[:50], "broken|none of"),
+        (content(red(), "JPEG")[:300], "broken|none of"),
+        (content(Image.effect_noise((64, 64), 50), "WEBP")[:700], "broken|none of"),
+    ],
+)
+def test_what_is_no_whole_picture_is_told(broken: bytes, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        decode_image(broken, (3, 4, 6))

@@ -78,15 +78,6 @@ def test_actnorm_is_initialized_on_at_least_256_images(tmp_path: Path) -> None:
         )
 
 
-def test_the_sweep_of_figure_3_composes(tmp_path: Path) -> None:
-    for permutation in ("reverse", "shuffle", "invconv"):
-        for coupling in ("additive", "affine"):
-            options = (f"model/permutation={permutation}", f"model/coupling={coupling}")
-            config = composed("train", tmp_path, *options)
-            with torch.device("meta"):
-                instantiate(config.model)
-
-
 def test_a_key_that_nobody_takes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="n_levls"):
         composed("train", tmp_path, "model.n_levls=3")

@@ -50,6 +50,11 @@ class Folder(ImageDataModule):
                 "pictures from files have 1 channel or 3, but data.image_shape asks for "
                 f"{self.image_shape[0]}"
             )
+        if Path(self.cache_dir).resolve().is_relative_to(Path(self.root).resolve()):
+            raise ValueError(
+                f"data.cache_dir, {self.cache_dir}, lies within data.root, {self.root}, and would "
+                "be taken for pictures: set it to a folder elsewhere"
+            )
         if self.on_bad_file not in ("stop", "skip"):
             raise ValueError(f"data.on_bad_file must be stop or skip, got {self.on_bad_file}")
 

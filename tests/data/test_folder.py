@@ -139,6 +139,8 @@ def test_what_cannot_be_is_told(tmp_path: Path) -> None:
         read(folder(tmp_path))
     with pytest.raises(ValueError, match=r"1 channel or 3, but data\.image_shape asks for 2"):
         folder(tmp_path, image_shape=(2, 4, 4))
+    with pytest.raises(ValueError, match=r"data\.cache_dir, .*inside, lies within data\.root"):
+        folder(tmp_path, cache_dir=str(tmp_path / "pictures" / "inside"))
     with pytest.raises(ValueError, match="must be stop or skip, got ignore"):
         folder(tmp_path, on_bad_file="ignore")
 

@@ -26,6 +26,9 @@ format: .venv/installed-dev ## put the code in order, as ruff sees it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+data: setup ## decode a source, check it, tell what is in it: make data DATA=cifar10
+	$(BIN)/python experiments/prepare_data.py data=$(or $(DATA),digits)
+
 figures: setup ## draw samples and interpolations of a run: make figures RUN=runs/digits/...
 	@test -n "$(RUN)" || { echo "which run? make figures RUN=runs/digits/..."; exit 2; }
 	$(BIN)/python experiments/sample.py checkpoint="$(RUN)"
@@ -34,6 +37,9 @@ figures: setup ## draw samples and interpolations of a run: make figures RUN=run
 sweep: setup ## the permutations of the paper's figure 3 on the digits, two seeds (10 minutes)
 	$(BIN)/python experiments/train.py -m experiment=digits \
 		model/permutation=reverse,shuffle,invconv seed=0,1
+
+bench: setup ## measure how fast training batches come, on one thread (1 minute)
+	$(BIN)/python experiments/bench_data.py
 
 locked: .venv/bin/pip ## install the very versions that were last verified, instead of the newest
 	$(BIN)/pip install --require-hashes -r requirements.lock

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from pytorch_lightning import Callback, Trainer
 
 import glow
 from experiments.train import train
 from tests.conftest import ROOT, compose_train
+from tests.data.pictures import write_celeba
 from tests.loggers.wandb_records import records
 
 TINY = (
@@ -28,7 +30,7 @@ TINY = (
 )
 
 
-OPTIONS = ("callbacks=ema", "optimizer.lr=0.01")
+OPTIONS = ("callbacks=ema", "optimizer.lr=0.01", "data.max_shift=0.2")
 
 
 @pytest.fixture(scope="module")
@@ -305,3 +307,26 @@ def test_a_sweep_with_wandb_offline_is_one_record_per_job(
         assert json.loads(config["model"])["coupling"]["net"]["width"] == 8
         assert any(record.HasField("exit") for record in found)  # finished, not abandoned
         call(monkeypatch, "sample", f"checkpoint={job}", "n_rows=1")  # its folder can be named
+
+
+def test_prepare_data_tells_what_is_in_a_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_celeba(tmp_path / "data")
+    source = ("data=celeba", "data.batch_size=4", "data.flip=true")
+    call(monkeypatch, "prepare_data", *source)
+    told = capsys.readouterr().out
+    assert re.search(r"train \+ val │ +24 │ 0\.0529  0\.0529  0\.0529 │", told)
+    assert re.search(r"Smiling +│ +9 │ +3 │ +3 │", told)
+    assert f"decoded images in {tmp_path}/data/cache" in told
+    sheet = Image.open("data/contact_sheets/celeba_64x64.png")
+    assert sheet.width > 500
+
+
+def test_bench_data_measures_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    call(monkeypatch, "bench_data", "n_images=800", "image_shape=[1,8,8]", "n_rounds=2")
+    result = json.loads(Path("build/bench_data.json").read_text())
+    assert {len(rates) for rates in result["images_per_second"].values()} == {2}
+    assert len(result["images_per_second"]) == 3

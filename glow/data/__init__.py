@@ -1,19 +1,34 @@
 """Sources of images, each a Lightning data module."""
 
+from glow.data.augmentation import Augmentation
+from glow.data.cached_data_module import CachedDataModule
+from glow.data.celeba import CelebA
+from glow.data.cifar10 import CIFAR10
 from glow.data.digits import Digits
 from glow.data.folder import Folder
-from glow.data.image_data_module import Batch, ImageDataModule, ImageDataset, SplitName
-from glow.data.mnist import MNIST
+from glow.data.image_data_module import SPLITS, Batch, ImageDataModule, ImageDataset, SplitName
+from glow.data.mnist import MNIST, FashionMNIST
+from glow.data.npz import NPZ
+from glow.data.pixel_statistics import mean_and_std, pixel_counts
 from glow.data.training_order import TrainingOrder, batches_done
 
 __all__ = [
+    "CIFAR10",
     "MNIST",
+    "NPZ",
+    "SPLITS",
+    "Augmentation",
     "Batch",
+    "CachedDataModule",
+    "CelebA",
     "Digits",
+    "FashionMNIST",
     "Folder",
     "ImageDataModule",
     "ImageDataset",
     "SplitName",
     "TrainingOrder",
     "batches_done",
+    "mean_and_std",
+    "pixel_counts",
 ]

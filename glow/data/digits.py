@@ -7,11 +7,11 @@ import torch
 from sklearn.datasets import load_digits
 
 from glow.data.image_data_module import Batch, ImageDataModule, SplitName
+from glow.data.split import cut
 
 N_LEVELS = 17  # a pixel counts the dark ones of 4x4 scanned pixels: 0 to 16
 N_TEST = 300
 N_VAL = 200
-SPLIT_SEED = 0  # never changes, so that the test images stay the test images
 
 
 @dataclass(kw_only=True, eq=False)
@@ -40,10 +40,5 @@ class Digits(ImageDataModule):
         bins = np.rint(digits.images * (31 / (N_LEVELS - 1)))
         images = torch.from_numpy(bins.astype(np.uint8) * 8)[:, None]
         labels = torch.from_numpy(digits.target).long()
-        order = torch.from_numpy(np.random.default_rng(SPLIT_SEED).permutation(len(images)))
-        parts: dict[SplitName, torch.Tensor] = {
-            "test": order[:N_TEST],
-            "val": order[N_TEST : N_TEST + N_VAL],
-            "train": order[N_TEST + N_VAL :],
-        }
-        return images[parts[split]], labels[parts[split]]
+        part = cut(len(images), {"test": N_TEST, "val": N_VAL})[split]
+        return images[part], labels[part]

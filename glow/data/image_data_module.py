@@ -8,23 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from glow.data.augmentation import Augmentation
 from glow.data.training_order import TrainingOrder
 
 SplitName = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]  # uint8 images (B,C,H,W), int64 labels (B,)
 
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 SPLITS_OF_STAGE: dict[str | None, tuple[SplitName, ...]] = {
     "fit": ("train", "val"),
     "validate": ("val",),
     "test": ("test",),
     "predict": ("test",),
-    None: ("train", "val", "test"),
+    None: SPLITS,
 }
 
 
@@ -48,13 +51,39 @@ class ImageDataset(Dataset[Batch]):
         return self.images[indices], self.labels[indices]
 
     def of_many_classes(self, n: int) -> list[int]:
-        """Return the indices of n images: the first of each class, then the second of each..."""
+        """Return the indices of n images: the first of each class, then the second of each...
+
+        Where an image has several labels, those with the same ones are a class.
+        """
         seen: Counter[int] = Counter()
         turn = []
-        for label in self.labels.tolist():
+        for label in torch.unique(self.labels, dim=0, return_inverse=True)[1].tolist():
             turn.append(seen[label])
             seen[label] += 1
         return sorted(range(len(self)), key=turn.__getitem__)[:n]
+
+
+class TrainingImages(Dataset[Batch]):
+    """Images as training meets them: pass after pass, augmented anew every time.
+
+    Position p is image ``p % N`` in pass ``p // N``. What is random in a batch depends on ``seed``
+    and its positions alone, and no two processes, workers or passes share a position.
+    """
+
+    def __init__(self, dataset: ImageDataset, augmentation: Augmentation, seed: int) -> None:
+        self.dataset = dataset
+        self.augmentation = augmentation
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Return the number of images, which is that of positions in a pass."""
+        return len(self.dataset)
+
+    def __getitems__(self, positions: Sequence[int]) -> Batch:
+        """Return a batch of images (B,C,H,W) and their labels (B,)."""
+        images, labels = self.dataset.__getitems__([p % len(self) for p in positions])
+        random = np.random.default_rng([self.seed, *positions])
+        return self.augmentation(images, random), labels
 
 
 @dataclass(kw_only=True, eq=False)
@@ -63,8 +92,9 @@ class ImageDataModule(LightningDataModule, ABC):
 
     A source is a subclass that says how to ``read`` a split. ``image_shape``, ``n_bits`` and
     ``n_classes`` are what a model has to know of it; what is read is checked against them.
-    Training meets them in a ``TrainingOrder``, of which several processes share every pass;
-    evaluation meets every image once, in any number of processes.
+    Training meets them in a ``TrainingOrder``, of which several processes share every pass, with
+    the ``Augmentation`` of ``max_shift`` and ``flip``; evaluation meets every image once, as it is,
+    in any number of processes.
 
     Raises ``ValueError``, before training starts, where the images are not as announced.
     """
@@ -75,16 +105,27 @@ class ImageDataModule(LightningDataModule, ABC):
     batch_size: int = 64
     eval_batch_size: int = 500
     num_workers: int = 0
+    max_shift: float = 0.0
+    flip: bool = False
     seed: int = 0
     datasets: dict[SplitName, ImageDataset] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__init__()
         self.image_shape = (self.image_shape[0], self.image_shape[1], self.image_shape[2])
+        self.augmentation = Augmentation(self.max_shift, self.flip)
+
+    @property
+    def label_names(self) -> list[str]:
+        """The names of the classes, in the order of their numbers; without classes, none."""
+        return [str(label) for label in range(self.n_classes)]
 
     @abstractmethod
     def read(self, split: SplitName) -> Batch:
-        """Return all images of a split, uint8 (N,C,H,W), and their labels, int64 (N,)."""
+        """Return all images of a split, uint8 (N,C,H,W), and their labels, int64 (N,).
+
+        Labels that are no classes, for ``n_classes=0``, may have further dimensions.
+        """
 
     def setup(self, stage: str | None = None) -> None:
         """Read the splits that a stage needs, once."""
@@ -111,10 +152,10 @@ class ImageDataModule(LightningDataModule, ABC):
         raise ValueError(f"there is no split {split}; choose from {', '.join(self.datasets)}")
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return shuffled batches, all of the same size."""
-        dataset = self.dataset("train")
-        order = TrainingOrder(dataset, self.batch_size, self.seed, self.trainer)
-        return self._loader(dataset, self.batch_size, order, drop_last=True)
+        """Return shuffled, augmented batches, all of the same size."""
+        images = TrainingImages(self.dataset("train"), self.augmentation, self.seed)
+        order = TrainingOrder(images, self.batch_size, self.seed, self.trainer)
+        return self._loader(images, self.batch_size, order, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation images in order."""
@@ -137,7 +178,7 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def _loader(
         self,
-        dataset: ImageDataset,
+        dataset: Dataset[Batch],
         batch_size: int,
         sampler: Sampler[int],
         *,
@@ -161,11 +202,20 @@ class ImageDataModule(LightningDataModule, ABC):
                 f"{name}: data.image_shape is {self.image_shape}, but the images are "
                 f"{tuple(images.shape[1:])} of {images.dtype}; they must be uint8 of that shape"
             )
+        if not len(images):
+            raise ValueError(
+                f"{name}: there are no images in it; a source needs some for train, val and test"
+            )
         share = len(images) // (self.trainer.world_size if self.trainer else 1)
         if split == "train" and share < self.batch_size:
             raise ValueError(
                 f"{name}: {share} images for each process are too few for a batch of "
                 f"{self.batch_size}; the largest legal data.batch_size is {share}"
+            )
+        if self.n_classes and labels.ndim > 1:
+            raise ValueError(
+                f"{name}: data.n_classes is {self.n_classes}, but every image has "
+                f"{labels.shape[1]} labels, which are no classes; set data.n_classes=0"
             )
         if self.n_classes and not ((labels >= 0) & (labels < self.n_classes)).all():
             raise ValueError(
@@ -175,4 +225,4 @@ class ImageDataModule(LightningDataModule, ABC):
 
 
 def _as_it_is(batch: Any) -> Any:
-    return batch  # ImageDataset has collated it already
+    return batch  # the dataset has collated it already

@@ -1,15 +1,13 @@
-"""MNIST at its native size."""
+"""MNIST and Fashion-MNIST at their native size."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
-import numpy as np
-import torch
-from torchvision.datasets import MNIST as TorchvisionMNIST  # noqa: N811
+import torchvision
 
 from glow.data.image_data_module import Batch, ImageDataModule, SplitName
-
-SPLIT_SEED = 0  # never changes, so that the validation images stay the validation images
+from glow.data.split import cut
 
 
 @dataclass(kw_only=True, eq=False)
@@ -18,8 +16,10 @@ class MNIST(ImageDataModule):
 
     The files are looked for under ``root``, where torchvision keeps them (``MNIST/raw``), and
     downloaded where they are absent and ``download`` is true. Raises ``FileNotFoundError`` where
-    they cannot be had.
+    they cannot be had, and ``ValueError`` where they are broken.
     """
+
+    source: ClassVar[Any] = torchvision.datasets.MNIST
 
     root: str = "data"
     download: bool = True
@@ -31,22 +31,47 @@ class MNIST(ImageDataModule):
         """Download what is absent."""
         try:
             for train in (True, False):
-                TorchvisionMNIST(self.root, train=train, download=self.download)
+                self._open(train=train, download=self.download)
         except (RuntimeError, OSError) as error:
-            folder = Path(self.root).resolve() / "MNIST" / "raw"
+            name = self.source.__name__
             raise FileNotFoundError(
-                f"MNIST is not in {folder} ({error}). Either put the four files there, "
-                "{train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or as .gz; or set data.root "
-                "to a folder that has MNIST/raw; or allow the download with data.download=true on "
-                "a machine with a network; or train on what needs no download: experiment=digits"
+                f"{name} is not in {self._folder} ({error}). Either put the four files there, "
+                "{train,t10k}-{images-idx3,labels-idx1}-ubyte, unpacked; or set data.root "
+                f"to a folder that has {name}/raw; or allow the download with "
+                "data.download=true on a machine with a network; or train on what needs no "
+                "download: experiment=digits"
             ) from error
 
     def read(self, split: SplitName) -> Batch:
         """Return the official test images, or one of two fixed, disjoint parts of the others."""
-        mnist = TorchvisionMNIST(self.root, train=split != "test")
+        mnist = self._open(train=split != "test", download=False)
         images, labels = mnist.data[:, None], mnist.targets.long()
         if split == "test":
             return images, labels
-        order = torch.from_numpy(np.random.default_rng(SPLIT_SEED).permutation(len(images)))
-        part = order[: self.n_val] if split == "val" else order[self.n_val :]
+        part = cut(len(images), {"val": self.n_val})[split]
         return images[part], labels[part]
+
+    def _open(self, *, train: bool, download: bool) -> Any:
+        try:
+            return self.source(self.root, train=train, download=download)
+        except (ValueError, AssertionError, EOFError) as error:
+            raise ValueError(
+                f"the files in {self._folder} are broken "
+                f"({error or 'they are not in its format'}): delete them, and get them anew"
+            ) from error
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.root).resolve() / self.source.__name__ / "raw"
+
+
+@dataclass(kw_only=True, eq=False)
+class FashionMNIST(MNIST):
+    """Fashion-MNIST: as MNIST, but pictures of clothes; torchvision keeps it in its own folder."""
+
+    source: ClassVar[Any] = torchvision.datasets.FashionMNIST
+
+    @property
+    def label_names(self) -> list[str]:
+        """The kinds of clothes."""
+        return list(torchvision.datasets.FashionMNIST.classes)

@@ -10,6 +10,8 @@ from torch.utils.data import Dataset, DistributedSampler
 class TrainingOrder(DistributedSampler[Any]):
     """An endless stream of batches: pass after pass over the images, each in an order of its own.
 
+    Its numbers are positions: image i in pass p is ``p * len(dataset) + i``.
+
     Batch b of the stream is a function of ``seed``, b and the process alone. An epoch takes as many
     batches as a pass has, from the one that follows those that ``trainer`` has trained on already.
     So a run that stopped anywhere, and was resumed, meets what it would have met without the break,
@@ -33,7 +35,7 @@ class TrainingOrder(DistributedSampler[Any]):
         self.trainer = trainer
 
     def __iter__(self) -> Iterator[int]:
-        """Yield the indices of one epoch's images."""
+        """Yield the positions of one epoch's images."""
         per_pass = len(self) // self.batch_size
         first = batches_done(self.trainer)
         order: list[int] = []
@@ -41,7 +43,8 @@ class TrainingOrder(DistributedSampler[Any]):
             passes, place = divmod(batch, per_pass)
             if not order or place == 0:
                 self.set_epoch(passes)
-                order = list(super().__iter__())
+                start = passes * len(self.dataset)  # type: ignore[arg-type]
+                order = [start + index for index in super().__iter__()]
             yield from order[place * self.batch_size : (place + 1) * self.batch_size]
 
 

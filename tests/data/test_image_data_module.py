@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ class Numbered(ImageDataModule):
         return images, index % 10
 
 
-def numbered(**options: int) -> Numbered:
+def numbered(**options: Any) -> Numbered:
     data = Numbered(image_shape=(1, 4, 4), n_classes=10, batch_size=8, **options)
     data.setup()
     return data

@@ -2,9 +2,15 @@ import io
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from glow.data.image_file import decode_image
+from glow.data.image_file import fit, open_picture
+
+
+def decode_image(content: bytes, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    return fit(open_picture(content, image_shape[0]), *image_shape[1:])
+
 
 RED = (200, 30, 10)
 

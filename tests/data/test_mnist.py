@@ -1,28 +1,15 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from glow.data import MNIST
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    """Write an array in MNIST's own format."""
-    header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
-    path.write_bytes(header + array.astype(np.uint8).tobytes())
+from glow.data import MNIST, FashionMNIST
+from tests.data.pictures import write_mnist
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A tiny MNIST: images whose every pixel is their index."""
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for prefix, size in (("train", 40), ("t10k", 10)):
-        index = np.arange(size)
-        images = np.broadcast_to(index[:, None, None], (size, 28, 28))
-        write_idx(raw / f"{prefix}-images-idx3-ubyte", images)
-        write_idx(raw / f"{prefix}-labels-idx1-ubyte", index % 10)
+    write_mnist(tmp_path)
     return tmp_path
 
 
@@ -61,3 +48,22 @@ def test_what_is_there_is_not_downloaded(root: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", no_network)
     MNIST(root=str(root), download=True).prepare_data()
+
+
+def test_fashion_mnist_has_its_own_folder(tmp_path: Path) -> None:
+    write_mnist(tmp_path, "FashionMNIST")
+    data = FashionMNIST(root=str(tmp_path), download=False, n_val=8, batch_size=4)
+    data.prepare_data()
+    data.setup()
+    assert data.label_names[9] == "Ankle boot"
+    assert len(data.dataset("train")) == 32
+    with pytest.raises(FileNotFoundError, match=r"FashionMNIST is not in .*FashionMNIST/raw"):
+        FashionMNIST(root=str(tmp_path / "nowhere"), download=False).prepare_data()
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>quota</html>", bytes(20)])
+def test_broken_files_are_told(root: Path, content: bytes) -> None:
+    (root / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(content)
+    data = MNIST(root=str(root), download=False, n_val=8, batch_size=4)
+    with pytest.raises(ValueError, match=r"files in .*MNIST/raw are broken .* delete them, and"):
+        data.prepare_data()

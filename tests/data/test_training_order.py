@@ -25,9 +25,14 @@ def test_it_depends_on_seed_and_position_alone() -> None:
     first = epoch(done=18, seed=1)
     torch.manual_seed(99)
     assert epoch(done=18, seed=1) == first
-    assert epoch(done=24, seed=1) != first
+    assert [p % 50 for p in epoch(done=24, seed=1)] != [p % 50 for p in first]
     assert epoch(done=18, seed=2) != first
     assert len(first) == len(set(first)) == 48  # six whole batches
+
+
+def test_positions_count_on_from_pass_to_pass() -> None:
+    assert all(50 * 3 <= position < 50 * 4 for position in epoch(done=18))
+    assert sorted({position // 50 for position in epoch(done=20)}) == [3, 4]
 
 
 @pytest.mark.parametrize("done", [1, 3, 5])

@@ -1,0 +1,101 @@
+"""Measure how fast batches come from a warm cache: python experiments/bench_data.py."""
+
+import json
+import re
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.table import Table
+
+from glow.data import NPZ, Augmentation, ImageDataModule
+from glow.entry_point import console, entry_point
+from glow.provenance import provenance
+
+VARIANTS = {
+    "as they are": Augmentation(),
+    "shifted": Augmentation(max_shift=0.1),
+    "shifted and mirrored": Augmentation(max_shift=0.1, flip=True),
+}
+
+
+@entry_point("bench_data")
+def main(config: DictConfig) -> None:
+    """Read all training images again and again, as training does, and print images per second."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        data = (
+            instantiate(config.data) if config.get("data") else _random_images(Path(folder), config)
+        )
+        data.prepare_data()
+        held_before = _megabytes_held()
+        data.setup()
+        speeds = _measure(data, config.n_rounds)
+        held = _megabytes_held() - held_before
+    size = data.dataset("train").images.numel() / 1e6
+    table = Table(title=f"{type(data).__name__}, batches of {data.batch_size}, one thread")
+    table.add_column("images")
+    table.add_column("images/s, median (least, most)", justify="right")
+    for name, rates in speeds.items():
+        table.add_row(
+            name, f"{statistics.median(rates):,.0f} ({min(rates):,.0f}, {max(rates):,.0f})"
+        )
+    console.print(table)
+    console.print(f"{size:.0f} MB of training images; {held:.0f} MB more held by the process")
+    result = {
+        "source": type(data).__name__,
+        "image_shape": list(data.image_shape),
+        "batch_size": data.batch_size,
+        "images_per_second": speeds,
+        "megabytes_of_images": size,
+        "megabytes_held": held,
+        **provenance(),
+    }
+    output = Path(config.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=2) + "\n")
+    console.print(f"written {output}")
+
+
+def _random_images(folder: Path, config: DictConfig) -> ImageDataModule:
+    """Return a source of random images, by way of a file and a cache in a folder."""
+    random = np.random.default_rng(config.seed)
+    shape = (config.n_images, *config.image_shape)
+    np.savez(folder / "train.npz", images=random.integers(0, 256, shape, dtype=np.uint8))
+    return NPZ(
+        root=str(folder),
+        cache_dir=str(folder / "cache"),
+        image_shape=tuple(config.image_shape),
+        batch_size=config.batch_size,
+        seed=config.seed,
+    )
+
+
+def _measure(data: ImageDataModule, n_rounds: int) -> dict[str, list[float]]:
+    """Return images per second of every variant, turn by turn, after a round that is not kept."""
+    speeds: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    for turn in range(n_rounds + 1):
+        for name, augmentation in VARIANTS.items():
+            data.augmentation = augmentation
+            start = time.perf_counter()
+            n_images = sum(len(images) for images, _ in data.train_dataloader())
+            if turn:
+                speeds[name].append(n_images / (time.perf_counter() - start))
+    return speeds
+
+
+def _megabytes_held() -> float:
+    """Return the memory that is the process's own, without what files are mapped to (Linux)."""
+    status = Path("/proc/self/status")
+    found: Any = re.search(r"RssAnon:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) / 1000 if found else float("nan")
+
+
+if __name__ == "__main__":
+    main()

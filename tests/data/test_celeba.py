@@ -1,0 +1,144 @@
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from glow.data import CelebA
+from tests.data.pictures import ATTRIBUTES, paint, write_celeba
+
+PAGE = "<!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></html>"
+
+
+def celeba(tmp_path: Path, **options: Any) -> CelebA:
+    settings = {"cache_dir": str(tmp_path / "cache"), "root": str(tmp_path), "batch_size": 4}
+    data = CelebA(**{**settings, **options})
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> Path:
+    write_celeba(tmp_path)
+    return tmp_path / "celeba"
+
+
+def zipped(official: Path) -> Path:
+    """Put the pictures into the archive that they are handed out in."""
+    shutil.make_archive(str(official / "img_align_celeba"), "zip", official, "img_align_celeba")
+    shutil.rmtree(official / "img_align_celeba")
+    return official / "img_align_celeba.zip"
+
+
+def check(data: CelebA) -> None:
+    values = {split: dataset.images[:, 0, 0, 0] for split, dataset in data.datasets.items()}
+    assert [len(values[split]) for split in ("train", "val", "test")] == [18, 6, 6]
+    assert sorted(torch.cat(list(values.values())).tolist()) == list(range(30))
+    for split, dataset in data.datasets.items():
+        assert dataset.images.shape[1:] == (3, 64, 64)
+        assert dataset.labels.shape == (len(values[split]), 40)
+        assert torch.equal(dataset.labels[:, 39], (values[split] % 2 == 0).long())
+        assert not dataset.labels[:, :39].any()
+    assert data.label_names == ATTRIBUTES
+
+
+def test_the_official_files_give_pictures_attributes_and_splits(official: Path) -> None:
+    check(celeba(official.parent))
+    check(celeba(official.parent, root=str(official)))
+
+
+def test_the_archive_gives_the_same(official: Path) -> None:
+    zipped(official)
+    check(celeba(official.parent))
+
+
+@pytest.mark.parametrize(("left", "top", "size"), [(15, 35, 148), (9, 29, 160)])
+def test_crops_are_central(official: Path, left: int, top: int, size: int) -> None:
+    """A white square just as large fills the picture, and one smaller by a pixel does not."""
+    picture = official / "img_align_celeba" / "000000.jpg"
+    for smaller, darkest in ((0, 255), (1, 0)):
+        image = Image.new("L", (178, 218))
+        image.paste(255, (left + smaller, top, left + size, top + size))
+        image.save(picture, "png")
+        options = {"crop": f"central_{size}_v1", "image_shape": (1, size, size)}
+        data = celeba(official.parent, **options)
+        images = data.dataset("train").images[data.dataset("train").labels[:, 39] == 1]
+        assert max(int(i.min()) for i in images if i.max() == 255) == darkest
+
+
+def test_training_goes_on_with_attributes_as_labels(official: Path) -> None:
+    images, labels = next(iter(celeba(official.parent).train_dataloader()))
+    assert images.shape == (4, 3, 64, 64)
+    assert labels.shape == (4, 40)
+    assert celeba(official.parent).dataset("train").of_many_classes(2) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "absent", ["img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"]
+)
+def test_what_is_absent_names_the_ways_out(official: Path, absent: str) -> None:
+    path = official / absent
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"celeba has n.*{absent}.*data\.root"):
+        celeba(official.parent)
+
+
+def test_a_quota_page_in_place_of_the_archive_is_recognised(official: Path) -> None:
+    archive = zipped(official)
+    whole = archive.read_bytes()
+    archive.write_text(PAGE)
+    with pytest.raises(ValueError, match=r"celeba\.zip is a web page, .* quota .* delete it"):
+        celeba(official.parent)
+    archive.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"no whole zip archive .* download it again"):
+        celeba(official.parent)
+
+
+def told_of(official: Path, name: str, old: str, new: str, message: str) -> None:
+    text = (official / name).read_text()
+    assert old in text
+    (official / name).write_text(text.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        celeba(official.parent)
+    (official / name).write_text(text)
+
+
+def test_lists_that_do_not_fit_are_told(official: Path) -> None:
+    attributes, partition = "list_attr_celeba.txt", "list_eval_partition.txt"
+    told_of(official, attributes, "000003.jpg", "999999.jpg", r"lists 000003\.jpg, but .* no attr")
+    told_of(official, attributes, "000003.jpg -1", "000003.jpg", r"line 6: .* 40 values, .* are 39")
+    told_of(official, attributes, "000003.jpg -1", "000003.jpg 7", "line 6: .* each 1 or -1")
+    told_of(official, attributes, " Smiling", "", "line 2: 39 names of attributes, not 40")
+    told_of(
+        official, partition, "000003.jpg 0", "000003.jpg 5", "line 4: '000003.jpg 5' is no name"
+    )
+    told_of(official, partition, "000003.jpg 0", "000003.jpg", "line 4: '000003.jpg' is no name")
+
+
+@pytest.mark.parametrize("as_archive", [True, False])
+def test_pictures_that_are_missing_or_of_another_size_are_named(
+    official: Path, *, as_archive: bool
+) -> None:
+    (official / "img_align_celeba" / "000003.jpg").unlink()
+    paint(official / "img_align_celeba" / "000009.jpg", 9, (100, 100))
+    if as_archive:
+        zipped(official)
+    message = r"2 pictures .* \(000003\.jpg: .*000009\.jpg: it is 100x100, not 178x218"
+    with pytest.raises(ValueError, match=message):
+        celeba(official.parent)
+    with pytest.warns(UserWarning, match="2 pictures cannot be used .* They are left out"):
+        data = celeba(official.parent, on_bad_file="skip")
+    assert sum(len(dataset) for dataset in data.datasets.values()) == 28
+
+
+def test_what_cannot_be_is_told(official: Path) -> None:
+    with pytest.raises(ValueError, match="must be one of central_148_v1, central_160_v1, got face"):
+        celeba(official.parent, crop="face")
+    with pytest.raises(ValueError, match=r"40 labels, .* no classes; set data\.n_classes=0"):
+        celeba(official.parent, n_classes=40)

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from glow.data.decoded_cache import DecodedCache
+
+IMAGES = torch.randint(0, 256, (10, 3, 4, 5), dtype=torch.uint8)
+LABELS = torch.arange(20).view(10, 2)
+
+
+def cache(folder: Path, **identity: int) -> DecodedCache:
+    return DecodedCache(folder, "some", identity)
+
+
+def build(folder: Path) -> DecodedCache:
+    built = cache(folder)
+    built.build(lambda: zip(IMAGES.split(4), LABELS.split(4), strict=True), (3, 4, 5))
+    return built
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    images, labels = build(tmp_path).open()
+    assert torch.equal(images, IMAGES)
+    assert torch.equal(labels, LABELS)
+
+
+def test_writing_to_what_was_read_changes_no_file(tmp_path: Path) -> None:
+    images, _ = build(tmp_path).open()
+    images[0] = 0
+    assert torch.equal(build(tmp_path).open()[0], IMAGES)
+
+
+def test_no_images_are_no_error(tmp_path: Path) -> None:
+    empty = cache(tmp_path)
+    empty.build(lambda: [], (3, 4, 5))
+    images, labels = empty.open()
+    assert images.shape == (0, 3, 4, 5)
+    assert len(labels) == 0
+
+
+def test_every_part_of_the_identity_makes_another_cache(tmp_path: Path) -> None:
+    paths = {cache(tmp_path, **identity).path for identity in ({}, {"a": 1}, {"a": 2}, {"b": 1})}
+    assert len(paths) == 4
+    assert cache(tmp_path, a=1, b=2).path == cache(tmp_path, b=2, a=1).path
+
+
+def test_a_build_that_fails_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
+    def failing() -> list[tuple[torch.Tensor, torch.Tensor]]:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        cache(tmp_path).build(failing, (3, 4, 5))
+    assert torch.equal(build(tmp_path).open()[0], IMAGES)
+
+
+@pytest.mark.parametrize("name", ["images.bin", "labels.npy", "about.json"])
+def test_damage_is_told(name: str, tmp_path: Path) -> None:
+    built = build(tmp_path)
+    path = built.path / name
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ValueError, match=r"are damaged .* delete that folder, and they"):
+        built.open()
+    path.unlink()
+    with pytest.raises(ValueError, match="are damaged"):
+        built.open()

@@ -1,6 +1,6 @@
 # One line of help a target: make help
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format figures sweep lock locked clean
+.PHONY: help setup train test lint format data figures sweep bench lock locked clean
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -21,7 +21,7 @@ from rich.table import Table
 CONFIGS = Path(__file__).resolve().parent.parent / "conf"
 TOLD_IN_A_SENTENCE = (ValueError, TypeError, OSError, FloatingPointError, OmegaConfBaseException)
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
@@ -60,7 +60,7 @@ def print_numbers(title: str, numbers: Mapping[str, float]) -> None:
 
 def _quieten_libraries() -> None:
     """Silence advice that does not apply here; warnings that may matter still show."""
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # images are in memory
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # they are read at once
     warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")  # within Lightning
     # A run cut short before its first validation has no best checkpoint, and keeps its last one.
     warnings.filterwarnings("ignore", ".*could not find the monitored key.*")

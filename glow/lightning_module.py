@@ -85,8 +85,9 @@ class GlowModule(LightningModule):
         if lost:
             raise FloatingPointError(f"{lost} of {len(bits)} test images have no finite likelihood")
         # Every process has gathered all values, and finds the same.
-        standard_error = bits.std().item() / math.sqrt(len(bits))
-        self.log("test/standard_error", standard_error, sync_dist=True)
+        if len(bits) > 1:
+            standard_error = bits.std().item() / math.sqrt(len(bits))
+            self.log("test/standard_error", standard_error, sync_dist=True)
         self.log("test/maximum", bits.max().item(), sync_dist=True)
         self.log("test/images", float(len(bits)), sync_dist=True)
 
@@ -101,7 +102,7 @@ class GlowModule(LightningModule):
         """Log the mean of every part; return the bits/dim of every image, float64."""
         values = {}
         for name, metric in self.evaluated.items():
-            values[name] = torch.as_tensor(metric.compute()).cpu().double()  # type: ignore[operator]
+            values[name] = torch.as_tensor(metric.compute()).cpu().double().flatten()  # type: ignore[operator]
             metric.reset()  # type: ignore[operator]
             self.log(f"{stage}/{name}", values[name].mean().item(), sync_dist=True)
         return values["bits_per_dim"]

@@ -11,9 +11,9 @@ from torch import Tensor
 class Augmentation:
     """Shift every image of a batch by its own way, and mirror half of them.
 
-    Shifts go up to ``max_shift`` of height and width, in either direction and by whole pixels, so
-    that no value arises that the data does not have; what they lay bare is filled from the edge.
-    ``flip`` mirrors left and right.
+    Shifts go up to ``max_shift`` of height and width, rounded down to whole pixels, in either
+    direction, so that no value arises that the data does not have; what they lay bare is filled
+    from the edge. ``flip`` mirrors left and right.
 
     The reference shifts CIFAR-10 and MNIST by up to 0.1, there by fractions of pixels, too, and
     mirrors nothing (``get_mnist_cifar.py``).

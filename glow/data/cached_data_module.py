@@ -18,12 +18,16 @@ class CachedDataModule(ImageDataModule):
     copy for all processes. A subclass says what the images of a split depend on, and decodes them.
     """
 
+    root: str
     cache_dir: str = "data/cache"
     _caches: dict[SplitName, DecodedCache] = field(default_factory=dict, init=False, repr=False)
 
     @abstractmethod
     def identity(self, split: SplitName) -> Mapping[str, Any]:
-        """Return all that the images and labels of a split depend on, as JSON can write it."""
+        """Return what the images and labels of a split depend on, as JSON can write it.
+
+        Beside that, they depend on ``root`` and ``image_shape``.
+        """
 
     @abstractmethod
     def decode(self, split: SplitName) -> Iterable[Batch]:
@@ -46,6 +50,10 @@ class CachedDataModule(ImageDataModule):
         """Return where the decoded images of a split lie, or will; the source is asked once."""
         if split not in self._caches:
             name = f"{type(self).__name__.lower()}_{split}"
-            identity = {"image_shape": list(self.image_shape), **self.identity(split)}
+            identity = {
+                "root": str(Path(self.root).resolve()),
+                "image_shape": list(self.image_shape),
+                **self.identity(split),
+            }
             self._caches[split] = DecodedCache(Path(self.cache_dir), name, identity)
         return self._caches[split]

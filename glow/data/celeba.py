@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,8 @@ class CelebA(PictureDataModule):
     which may list some of the pictures only. Labels are the attributes, int64 (N,40), 0 or 1, in
     the order of ``label_names``; they are no classes.
 
-    ``crop`` is the central square that is resized to ``image_shape``: ``central_148_v1``, that of
-    the papers from RealNVP on, or ``central_160_v1``.
+    ``crop`` is the central square that is resized to ``image_shape``: ``central_148_v1``, as most
+    papers since RealNVP cut it (RealNVP's own code 5 pixels lower), or ``central_160_v1``.
 
     Raises ``FileNotFoundError`` where the files are not, and ``ValueError`` where they do not fit
     together.
@@ -67,9 +67,12 @@ class CelebA(PictureDataModule):
     def pictures(self, split: SplitName) -> list[Picture]:
         """Return the pictures of a split, as the partition has them."""
         path = self._file("list_eval_partition.txt")
+        if not self._source().is_dir():
+            self._archive = open_archive(self._source())
         _, attributes = self._attributes()
         pictures = []
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
+        seen = set()
+        for number, line in _lines(path):
             name, _, part = line.strip().partition(" ")
             if part.strip() not in PARTITION.values():
                 raise ValueError(
@@ -81,6 +84,9 @@ class CelebA(PictureDataModule):
                     f"for it; it has some for {len(attributes)} pictures. Use the two official "
                     "files, or remove from the first what the other lacks"
                 )
+            if name in seen:
+                raise ValueError(f"{path}, line {number}: {name} is listed a second time")
+            seen.add(name)
             if part.strip() == PARTITION[split]:
                 pictures.append(Picture(name, "", attributes[name]))  # stamps are in the identity
         return pictures
@@ -97,15 +103,12 @@ class CelebA(PictureDataModule):
         return fit(image.crop(CROPS[self.crop]), height, width)
 
     def _read(self, name: str) -> bytes:
-        source = self._source()
-        if source.is_dir():
-            return read_file(source / name)
         if self._archive is None:
-            self._archive = open_archive(source)
+            return read_file(self._source() / name)
         try:
             return self._archive.read(f"img_align_celeba/{name}")
-        except (KeyError, BadZipFile) as error:
-            raise ValueError(f"{source.name} does not give it ({error})") from error
+        except Exception as error:  # zipfile raises all kinds of things on broken archives
+            raise ValueError(f"the archive does not give it ({error})") from error
 
     def _stamps(self) -> dict[str, str]:
         """Return what changes when a picture does, or when the archive of all does."""
@@ -117,16 +120,16 @@ class CelebA(PictureDataModule):
     def _attributes(self) -> tuple[list[str], dict[str, tuple[int, ...]]]:
         """Return the names of the attributes, and those of every picture, 0 or 1."""
         path = self._file("list_attr_celeba.txt")
-        lines = path.read_text().splitlines()
-        names = lines[1].split() if len(lines) > 1 else []
+        lines = _lines(path)
+        names = lines[1][1].split() if len(lines) > 1 else []
         if len(names) != N_ATTRIBUTES:
             raise ValueError(
                 f"{path}, line 2: {len(names)} names of attributes, not {N_ATTRIBUTES}; is it the "
                 "official file?"
             )
         attributes = {}
-        for number, line in enumerate(lines[2:], start=3):
-            name, *values = line.split() or [""]
+        for number, line in lines[2:]:
+            name, *values = line.split()
             if len(values) != N_ATTRIBUTES or not {"1", "-1"}.issuperset(values):
                 raise ValueError(
                     f"{path}, line {number}: after its name a picture has {N_ATTRIBUTES} values, "
@@ -155,3 +158,9 @@ class CelebA(PictureDataModule):
     def _folder(self) -> Path:
         root = Path(self.root).resolve()
         return root if (root / "list_attr_celeba.txt").is_file() else root / "celeba"
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines that are not blank, and their numbers."""
+    lines = path.read_text(errors="replace").splitlines()
+    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -32,7 +32,8 @@ class CIFAR10(PictureDataModule):
     ``download`` is true. The validation images are drawn from the training images once and for
     all; from which of them depends on their order, which is that of the files.
 
-    Raises ``FileNotFoundError`` where the images cannot be had.
+    Raises ``FileNotFoundError`` where the images cannot be had, and ``ValueError`` where another
+    shape is asked for.
     """
 
     root: str = "data"
@@ -40,6 +41,14 @@ class CIFAR10(PictureDataModule):
     n_val: int = 5000
     image_shape: tuple[int, int, int] = (3, SIZE, SIZE)
     n_classes: int = len(CLASSES)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.image_shape != (3, SIZE, SIZE):
+            raise ValueError(
+                f"CIFAR-10 is (3, {SIZE}, {SIZE}), but data.image_shape is {self.image_shape}; "
+                "data=folder fits pictures to any shape"
+            )
 
     @property
     def label_names(self) -> list[str]:

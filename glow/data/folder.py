@@ -24,17 +24,15 @@ class Folder(PictureDataModule):
     """All pictures below ``root``, in whatever folders: png, jpeg, webp or bmp.
 
     Where ``root`` has folders ``train``, ``val`` (or ``valid``, ``validation``) and ``test``, they
-    are the splits. Pictures for which there is no such folder are split by a hash of their names,
-    which never changes: 5 % of them to each split that is missing. With ``n_classes`` above 0, the
-    folders next below are the classes, in the order of their names.
+    are the splits. A split for which there is no such folder is cut from the training pictures by
+    a hash of their names, which never changes: 5 % for ``val``, another 5 % for ``test``. With
+    ``n_classes`` above 0, the folders next below are the classes, in the order of their names.
 
     See ``open_picture`` and ``fit`` for how pictures get ``image_shape``.
 
     Raises ``FileNotFoundError`` where there is no such folder, and ``ValueError`` where its
     pictures or classes are not as announced.
     """
-
-    root: str
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,7 +50,7 @@ class Folder(PictureDataModule):
     def pictures(self, split: SplitName) -> list[Picture]:
         """Return the pictures of a split, in the order of their names."""
         below = self._folder(split)
-        missing = self._missing_splits()
+        cut = self._missing_splits()
         files = self.files_below(below)
         labels = self._labels(below, [name for name, _ in files])
         root = Path(self.root)
@@ -60,7 +58,7 @@ class Folder(PictureDataModule):
         return [
             Picture(prefix + name, stamp, label)
             for (name, stamp), label in zip(files, labels, strict=True)
-            if split not in ("train", *missing) or _split_by_hash(name, missing) == split
+            if split not in ("train", *cut) or _split_by_hash(name, cut) == split
         ]
 
     def decode_picture(self, picture: Picture) -> NDArray[np.uint8]:
@@ -80,6 +78,13 @@ class Folder(PictureDataModule):
         train = _first_folder(root, "train")
         if not train and any(_first_folder(root, name) for name in SPLIT_FOLDERS):
             raise ValueError(f"{root} has folders for some splits, but none that is called train")
+        known = [name for names in SPLIT_FOLDERS.values() for name in names]
+        others = [name for name in self._classes(root) if name not in known]
+        if train and others:
+            raise ValueError(
+                f"{root} has a folder train, and so its folders are splits, but there are also "
+                f"{', '.join(others[:5])}: move what is to be learnt into train"
+            )
         return _first_folder(root, split) or train or root
 
     def _missing_splits(self) -> list[SplitName]:
@@ -115,8 +120,8 @@ def _first_folder(root: Path, split: SplitName) -> Path | None:
     return next((root / name for name in SPLIT_FOLDERS[split] if (root / name).is_dir()), None)
 
 
-def _split_by_hash(name: str, missing: Sequence[str]) -> str:
-    """Return ``train``, or one of the missing splits for 5 % of the names each."""
+def _split_by_hash(name: str, cut: Sequence[SplitName]) -> SplitName:
+    """Return which of the splits that are cut from the training pictures has this one, or train."""
     percent = int(hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8], 16) % 100
-    part = percent // 5
-    return missing[part] if part < len(missing) else "train"
+    split: SplitName = "val" if percent < 5 else "test" if percent < 10 else "train"
+    return split if split in cut else "train"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -22,17 +23,18 @@ SplitName = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]  # uint8 images (B,C,H,W), int64 labels (B,)
 
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
-SPLITS_OF_STAGE: dict[str | None, tuple[SplitName, ...]] = {
-    "fit": ("train", "val"),
-    "validate": ("val",),
-    "test": ("test",),
-    "predict": ("test",),
-    None: SPLITS,
+# Workers that are forked share the images with us; others would be sent a copy of them.
+START = "fork" if sys.platform == "linux" else None
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "str": str,
 }
 
 
 class ImageDataset(Dataset[Batch]):
-    """Images and labels in memory, read a whole batch at a time."""
+    """Images and labels, in memory or mapped to it, read a whole batch at a time."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images = images
@@ -112,12 +114,13 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def __post_init__(self) -> None:
         super().__init__()
+        self._check_options()
         self.image_shape = (self.image_shape[0], self.image_shape[1], self.image_shape[2])
         self.augmentation = Augmentation(self.max_shift, self.flip)
 
     @property
     def label_names(self) -> list[str]:
-        """The names of the classes, in the order of their numbers; without classes, none."""
+        """The names of the classes, or of the labels that every image has, in order."""
         return [str(label) for label in range(self.n_classes)]
 
     @abstractmethod
@@ -128,8 +131,8 @@ class ImageDataModule(LightningDataModule, ABC):
         """
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the splits that a stage needs, once."""
-        for split in SPLITS_OF_STAGE[stage]:
+        """Read all splits, once, so that nothing is found amiss only after training."""
+        for split in SPLITS:
             if split not in self.datasets:
                 images, labels = self.read(split)
                 self._check(split, images, labels)
@@ -191,9 +194,28 @@ class ImageDataModule(LightningDataModule, ABC):
             drop_last=drop_last,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            multiprocessing_context=START if self.num_workers else None,
             pin_memory=torch.cuda.is_available(),
             collate_fn=_as_it_is,
         )
+
+    def _check_options(self) -> None:
+        """Raise ``ValueError`` where an option is not of its type: in YAML, no is a word."""
+        for option in fields(self):
+            value = getattr(self, option.name, None)
+            expected = TYPES.get(str(getattr(option.type, "__name__", option.type)))
+            if not option.init or expected is None:
+                continue
+            fits = isinstance(value, expected)
+            if not fits or (isinstance(value, bool) and expected is not bool):  # bools are ints
+                kind = "true or false" if expected is bool else f"of type {option.type}"
+                raise ValueError(f"data.{option.name} must be {kind}, got {value!r}")
+        shape = self.image_shape
+        if not isinstance(shape, Sequence) or len(shape) != 3 or not all(n >= 1 for n in shape):
+            raise ValueError(
+                "data.image_shape must be [channels,height,width], each at least 1, got "
+                f"{self.image_shape}"
+            )
 
     def _check(self, split: SplitName, images: Tensor, labels: Tensor) -> None:
         name = f"{type(self).__name__}, {split} split"
@@ -202,15 +224,23 @@ class ImageDataModule(LightningDataModule, ABC):
                 f"{name}: data.image_shape is {self.image_shape}, but the images are "
                 f"{tuple(images.shape[1:])} of {images.dtype}; they must be uint8 of that shape"
             )
+        if len(images) != len(labels):
+            raise ValueError(f"{name}: {len(images)} images, but {len(labels)} labels")
         if not len(images):
             raise ValueError(
-                f"{name}: there are no images in it; a source needs some for train, val and test"
+                f"{name}: there are no images in it. Training needs some for train, val and test; "
+                "add more, or put some into files or folders of that split"
             )
         share = len(images) // (self.trainer.world_size if self.trainer else 1)
         if split == "train" and share < self.batch_size:
             raise ValueError(
                 f"{name}: {share} images for each process are too few for a batch of "
                 f"{self.batch_size}; the largest legal data.batch_size is {share}"
+            )
+        if self.n_classes and len(self.label_names) != self.n_classes and labels.ndim == 1:
+            raise ValueError(
+                f"{name}: data.n_classes is {self.n_classes}, but it has the "
+                f"{len(self.label_names)} classes {', '.join(self.label_names)}"
             )
         if self.n_classes and labels.ndim > 1:
             raise ValueError(

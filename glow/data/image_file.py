@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # before the pixels, and after them
 MAX_PIXELS = 80_000_000  # less than where Pillow begins to warn
 MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
 
@@ -36,6 +37,11 @@ def open_picture(content: bytes, channels: int) -> Image.Image:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{image.width}x{image.height}")
+            if image.format == "PNG":  # loading checks no checksums of pixels
+                with Image.open(io.BytesIO(content), formats=FORMATS) as again:
+                    again.verify()
+            if image.format == "JPEG" and content.rfind(JPEG_END) < content.rfind(JPEG_SCAN):
+                raise ValueError("it has no end")
             image.load()
             return _opaque(ImageOps.exif_transpose(image)).convert(MODES[channels])
     except UnidentifiedImageError:

@@ -1,5 +1,6 @@
 """MNIST and Fashion-MNIST at their native size."""
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -46,6 +47,8 @@ class MNIST(ImageDataModule):
         """Return the official test images, or one of two fixed, disjoint parts of the others."""
         mnist = self._open(train=split != "test", download=False)
         images, labels = mnist.data[:, None], mnist.targets.long()
+        if len(images) != len(labels):
+            raise ValueError(f"{self._folder}: {len(images)} images, but {len(labels)} labels")
         if split == "test":
             return images, labels
         part = cut(len(images), {"val": self.n_val})[split]
@@ -54,11 +57,17 @@ class MNIST(ImageDataModule):
     def _open(self, *, train: bool, download: bool) -> Any:
         try:
             return self.source(self.root, train=train, download=download)
-        except (ValueError, AssertionError, EOFError) as error:
+        except (ValueError, AssertionError, EOFError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not self._all_there():
+                raise
             raise ValueError(
-                f"the files in {self._folder} are broken "
-                f"({error or 'they are not in its format'}): delete them, and get them anew"
+                f"the files in {self._folder} are broken ({str(error) or 'of another format'}): "
+                "delete them, and get them anew"
             ) from error
+
+    def _all_there(self) -> bool:
+        parts = itertools.product(("train", "t10k"), ("images-idx3", "labels-idx1"))
+        return all((self._folder / f"{s}-{what}-ubyte").is_file() for s, what in parts)
 
     @property
     def _folder(self) -> Path:

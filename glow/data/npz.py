@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -38,7 +37,6 @@ class NPZ(CachedDataModule):
     does not hold what is described here.
     """
 
-    root: str
     train: str = "train*.npz"
     val: str | None = "val*.npz"
     test: str | None = "test*.npz"
@@ -73,8 +71,13 @@ class NPZ(CachedDataModule):
                 images = self._as_nchw(path, _one_of(arrays, IMAGES, path))
                 labels = np.zeros(len(images), dtype=np.int64)
                 if self.n_classes:
-                    labels = _one_of(arrays, LABELS, path).astype(np.int64) - self.first_label
-        except (BadZipFile, EOFError, OSError) as error:
+                    labels = _one_of(arrays, LABELS, path)
+                    if labels.dtype.kind not in "iu":
+                        raise ValueError(f"{path}: labels must be integers, but are {labels.dtype}")
+                    labels = labels.astype(np.int64) - self.first_label
+        except ValueError:
+            raise
+        except Exception as error:  # zipfile and numpy raise all kinds of things on broken files
             raise ValueError(f"{path} is broken ({error})") from error
         if labels.shape != (len(images),):
             raise ValueError(f"{path}: {len(images)} images, but labels {labels.shape}")
@@ -102,7 +105,14 @@ class NPZ(CachedDataModule):
         if root.is_file():
             return [root] if split == "train" else []
         pattern = {"train": self.train, "val": self.val, "test": self.test}[split]
+        if pattern and Path(pattern).is_absolute():
+            raise ValueError(f"data.{split} is a pattern of names in data.root, got {pattern}")
         found = sorted(root.glob(pattern) if pattern else [], key=lambda p: (len(p.name), p.name))
+        if split != "train" and (both := set(found) & set(self._files("train"))):
+            raise ValueError(
+                f"{min(both)} matches both data.train={self.train} and data.{split}={pattern}, "
+                "and would be trained and tested on"
+            )
         if split == "train" and not found:
             there = sorted(path.name for path in root.glob("*"))[:8] if root.is_dir() else []
             raise FileNotFoundError(
@@ -127,7 +137,9 @@ def _one_of(arrays: Any, names: Sequence[str], path: Path) -> NDArray[Any]:
         )
     try:
         return arrays[found]
-    except ValueError as error:  # pickled objects
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise ValueError(f"{path} is broken ({error})") from error
         raise ValueError(
             f"{path}: {found} holds Python objects, such as images of several sizes, but must be "
             "one array"

@@ -1,5 +1,6 @@
 """The data module of sources whose images are files, one each."""
 
+import math
 import os
 import warnings
 from abc import abstractmethod
@@ -18,7 +19,8 @@ from rich.progress import track
 from glow.data.cached_data_module import CachedDataModule
 from glow.data.image_data_module import SPLITS, Batch, SplitName
 
-CHUNK = 1024  # pictures that are decoded ahead of being written
+CHUNK_BYTES = 2**24  # of pictures that are decoded ahead of being written
+LEFT_BY_SYSTEMS = ("Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,14 @@ class _BadFilesError(Exception):
 class PictureDataModule(CachedDataModule):
     """A source that decodes pictures, in parallel, and bears with bad ones or does not.
 
-    A picture whose decoding raises ``ValueError`` or ``OSError`` is bad. All of them are counted
-    and named in a file within ``cache_dir``, and then left out with ``on_bad_file="skip"``; else
-    ``prepare_data`` raises ``ValueError``. Raises ``ValueError`` where ``image_shape`` has neither
-    1 channel nor 3.
+    A picture whose decoding raises ``ValueError`` or ``OSError`` is bad. All of them are counted,
+    and named in a file beside the cache of their split; then they are left out with
+    ``on_bad_file="skip"``, else ``prepare_data`` raises ``ValueError``. Raises ``ValueError`` where
+    ``image_shape`` has neither 1 channel nor 3.
     """
 
     on_bad_file: Literal["stop", "skip"] = "stop"
     _found: dict[Path, list[tuple[str, str]]] = field(default_factory=dict, init=False, repr=False)
-    _bad: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,33 +73,35 @@ class PictureDataModule(CachedDataModule):
 
     def prepare_data(self) -> None:
         """Decode what is not decoded yet, and tell of all that cannot be."""
-        self._bad.clear()
         for split in SPLITS:
             with suppress(_BadFilesError):  # the other splits may have some, too
                 self.build(split)
-        if self._bad:
-            self._tell_of_bad_files()
+        self._tell_of_bad_files()
 
     def decode(self, split: SplitName) -> Iterator[Batch]:
         """Yield the pictures of a split that can be decoded."""
         pictures = self.pictures(split)
         bad = []
         with ThreadPoolExecutor() as pool:
-            starts = range(0, len(pictures), CHUNK)
+            size = max(1, CHUNK_BYTES // math.prod(self.image_shape))
+            starts = range(0, len(pictures), size)
             for start in track(starts, f"decoding the {split} split"):
-                chunk = pictures[start : start + CHUNK]
+                chunk = pictures[start : start + size]
                 images, labels = [], []
                 for picture, result in zip(chunk, pool.map(self._attempt, chunk), strict=True):
                     if isinstance(result, str):
-                        bad.append(f"{picture.name}: {result}")
+                        bad.append(f"{picture.name}: {result}".replace("\n", " "))
                     else:
                         images.append(result)
                         labels.append(picture.label)
                 if images:
                     yield torch.from_numpy(np.stack(images)), torch.tensor(labels)
-        self._bad += bad
-        if bad and self.on_bad_file == "stop":
-            raise _BadFilesError
+        report = self.bad_files_report(split)
+        report.unlink(missing_ok=True)
+        if bad:
+            report.write_text("\n".join(bad) + "\n", errors="surrogateescape")
+            if self.on_bad_file == "stop":
+                raise _BadFilesError
 
     def files_below(self, folder: Path) -> list[tuple[str, str]]:
         """Return the name below a folder, and the stamp, of everything in it that is no folder.
@@ -110,10 +113,9 @@ class PictureDataModule(CachedDataModule):
             self._found[folder] = sorted(_scan(str(folder), "", frozenset()))
         return self._found[folder]
 
-    @property
-    def bad_files_report(self) -> Path:
-        """The file that names the bad pictures, where there are any."""
-        path = self.cache("train").path
+    def bad_files_report(self, split: SplitName) -> Path:
+        """Return the file that names the bad pictures of a split, where there are any."""
+        path = self.cache(split).path
         return path.with_name(f"{path.name}.bad_files.txt")
 
     def _attempt(self, picture: Picture) -> NDArray[np.uint8] | str:
@@ -123,10 +125,16 @@ class PictureDataModule(CachedDataModule):
             return str(error)
 
     def _tell_of_bad_files(self) -> None:
-        report = self.bad_files_report
-        report.write_text("\n".join(self._bad) + "\n", errors="surrogateescape")
-        some = "; ".join(self._bad[:5]) + ("; ..." if len(self._bad) > 5 else "")
-        told = f"{len(self._bad)} pictures cannot be used ({some}). {report} lists them all. "
+        """Stop or warn, also where the bad files were found when the cache was built before."""
+        reports = [path for path in map(self.bad_files_report, SPLITS) if path.is_file()]
+        bad = "".join(path.read_text(errors="surrogateescape") for path in reports).splitlines()
+        if not bad:
+            return
+        some = "; ".join(bad[:5]) + ("; ..." if len(bad) > 5 else "")
+        told = (
+            f"{len(bad)} pictures cannot be used ({some}). All are listed in "
+            f"{', '.join(map(str, reports))}. "
+        )
         if self.on_bad_file == "stop":
             raise ValueError(
                 told + "Mend or remove them, or leave them out with data.on_bad_file=skip"
@@ -136,7 +144,7 @@ class PictureDataModule(CachedDataModule):
 
 def stamp_of(status: os.stat_result) -> str:
     """Return what changes when a file does."""
-    return f"{status.st_size} {status.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def _scan(folder: str, prefix: str, above: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -145,7 +153,7 @@ def _scan(folder: str, prefix: str, above: frozenset[str]) -> Iterator[tuple[str
         return
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name in LEFT_BY_SYSTEMS:
                 continue
             try:
                 is_folder, stamp = entry.is_dir(), stamp_of(entry.stat())

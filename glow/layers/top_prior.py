@@ -96,6 +96,11 @@ class ClassConditionalPrior(TopPrior):
         classification_weight: float = 0.0,
     ) -> None:
         super().__init__()
+        if n_classes < 1:
+            raise ValueError(
+                "a class-conditional prior needs at least 1 class, but the data has "
+                f"n_classes={n_classes}"
+            )
         self.n_classes = n_classes
         self.classification_weight = classification_weight
         self.base = base(channels)

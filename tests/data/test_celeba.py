@@ -100,6 +100,16 @@ def test_a_quota_page_in_place_of_the_archive_is_recognised(official: Path) -> N
         celeba(official.parent)
 
 
+def test_a_damaged_picture_in_the_archive_is_named(official: Path) -> None:
+    archive = zipped(official)
+    content = bytearray(archive.read_bytes())
+    start = content.index(b"000003.jpg") + 10
+    content[start : start + 200] = bytes(200)
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match=r"1 pictures cannot be used \(000003\.jpg: the archive"):
+        celeba(official.parent)
+
+
 def told_of(official: Path, name: str, old: str, new: str, message: str) -> None:
     text = (official / name).read_text()
     assert old in text
@@ -118,6 +128,7 @@ def test_lists_that_do_not_fit_are_told(official: Path) -> None:
     told_of(
         official, partition, "000003.jpg 0", "000003.jpg 5", "line 4: '000003.jpg 5' is no name"
     )
+    told_of(official, partition, "000003.jpg 0", "000002.jpg 0", r"000002\.jpg is listed a second")
     told_of(official, partition, "000003.jpg 0", "000003.jpg", "line 4: '000003.jpg' is no name")
 
 

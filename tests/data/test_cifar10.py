@@ -97,6 +97,10 @@ def test_what_is_not_cifar10_is_told(tmp_path: Path) -> None:
     paint(tmp_path / "b" / "cifar10" / "train" / "lion" / "x.png", 0)
     with pytest.raises(ValueError, match=r"lion/x.png lies in none of the folders of CIFAR-10's"):
         cifar10(tmp_path / "b")
+    with pytest.raises(ValueError, match=r"CIFAR-10 is \(3, 32, 32\), but .* is \(1, 32, 32\)"):
+        cifar10(tmp_path / "b", image_shape=(1, 32, 32))
     write_cifar10_pictures(tmp_path / "c")
+    with pytest.raises(ValueError, match="is 20, but it has the 10 classes airplane, automobile"):
+        cifar10(tmp_path / "c", n_classes=20)
     with pytest.raises(ValueError, match="40 for val cannot be cut from 40 training images"):
         cifar10(tmp_path / "c", n_val=40)

@@ -1,5 +1,8 @@
+import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,6 +54,7 @@ def test_a_build_that_fails_leaves_nothing_that_looks_finished(tmp_path: Path) -
 
     with pytest.raises(OSError, match="no space left"):
         cache(tmp_path).build(failing, (3, 4, 5))
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
     assert torch.equal(build(tmp_path).open()[0], IMAGES)
 
 
@@ -61,6 +65,31 @@ def test_damage_is_told(name: str, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(ValueError, match=r"are damaged .* delete that folder, and they"):
         built.open()
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="are damaged"):
+        built.open()
     path.unlink()
     with pytest.raises(ValueError, match="are damaged"):
         built.open()
+
+
+def test_what_was_not_built_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="call prepare_data first"):
+        cache(tmp_path).open()
+
+
+def test_images_of_another_shape_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"image_shape is \(3, 5, 4\), but .* \(3, 4, 5\)"):
+        cache(tmp_path).build(lambda: [(IMAGES, LABELS)], (3, 5, 4))
+
+
+def test_more_is_mapped_than_there_is_memory(tmp_path: Path) -> None:
+    shape = (10**5, 1, 2**10, 2**10)  # 100 GB of which nothing is written
+    huge = cache(tmp_path)
+    huge.path.mkdir()
+    with (huge.path / "images.bin").open("wb") as file:
+        file.truncate(math.prod(shape))
+    np.save(huge.path / "labels.npy", np.zeros(shape[0], dtype=np.int64))
+    (huge.path / "about.json").write_text(json.dumps({"shape": shape}))
+    images, _ = huge.open()
+    assert images[[0, 5, 99999], 0, 0].sum() == 0

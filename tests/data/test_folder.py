@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from itertools import chain
@@ -13,8 +14,13 @@ from tests.data.pictures import paint
 
 
 def folder(tmp_path: Path, **options: Any) -> Folder:
-    settings = {"image_shape": (1, 4, 4), "batch_size": 1, "cache_dir": str(tmp_path / "cache")}
-    return Folder(root=str(tmp_path / "pictures"), **{**settings, **options})
+    settings = {
+        "root": str(tmp_path / "pictures"),
+        "cache_dir": str(tmp_path / "cache"),
+        "image_shape": (1, 4, 4),
+        "batch_size": 1,
+    }
+    return Folder(**{**settings, **options})
 
 
 def read(data: Folder) -> dict[str, list[int]]:
@@ -117,14 +123,57 @@ def test_bad_files_stop_with_their_list_or_are_left_out(flat: Path, tmp_path: Pa
     (flat / "empty.png").touch()
     (flat / "page.jpg").write_text("<html>quota</html>")
     (flat / "cut.png").write_bytes((flat / "part_0" / "0.png").read_bytes()[:40])
-    with pytest.raises(ValueError, match=r"pictures cannot be used .*bad_files\.txt lists them"):
+    with pytest.raises(
+        ValueError, match=r"pictures cannot be used .*All are listed in .*bad_files\.txt"
+    ):
         read(folder(tmp_path))
     with pytest.warns(UserWarning, match="3 pictures cannot be used .* They are left out"):
         found = read(folder(tmp_path, on_bad_file="skip"))
     assert sorted(chain(*found.values())) == list(range(100))
+    with pytest.raises(ValueError, match="3 pictures cannot be used"):
+        read(folder(tmp_path))  # although the cache is there by now
     reports = "".join(p.read_text() for p in (tmp_path / "cache").glob("*.bad_files.txt"))
     for name in ("empty.png: the file is empty", "page.jpg: this is a web page", "cut.png: "):
         assert name in reports
+
+
+def test_another_folder_has_another_cache(tmp_path: Path) -> None:
+    for name, value in (("a", 10), ("b", 20)):
+        for i in range(100):
+            paint(tmp_path / name / f"{i}.bmp", value)
+            os.utime(tmp_path / name / f"{i}.bmp", (0, 0))
+    for name, value in (("a", 10), ("b", 20)):
+        data = folder(tmp_path, root=str(tmp_path / name))
+        assert set(chain(*read(data).values())) == {value}
+
+
+def test_a_file_replaced_at_the_same_size_and_time_is_decoded_anew(
+    flat: Path, tmp_path: Path
+) -> None:
+    read(folder(tmp_path))
+    path = flat / "part_0" / "0.png"
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    paint(path, 201)
+    os.utime(path, ns=times)
+    assert 201 in chain(*read(folder(tmp_path)).values())
+
+
+def test_val_and_test_stay_what_they_are_when_one_gets_its_own_folder(tmp_path: Path) -> None:
+    for i in range(100):
+        paint(tmp_path / "pictures" / "train" / f"{i}.png", i)
+    before = read(folder(tmp_path))
+    paint(tmp_path / "pictures" / "val" / "x.png", 200)
+    after = read(folder(tmp_path))
+    assert after["test"] == before["test"]
+    assert after["train"] == sorted(before["train"] + before["val"])
+
+
+def test_a_cache_that_is_there_needs_no_right_to_write(
+    flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read(folder(tmp_path))
+    monkeypatch.setattr("glow.data.decoded_cache.FileLock", None)
+    assert read(folder(tmp_path)) == before
 
 
 def test_what_cannot_be_is_told(tmp_path: Path) -> None:
@@ -139,6 +188,10 @@ def test_what_cannot_be_is_told(tmp_path: Path) -> None:
         folder(tmp_path, cache_dir=str(tmp_path / "pictures" / "inside"))
     with pytest.raises(ValueError, match="must be stop or skip, got ignore"):
         folder(tmp_path, on_bad_file="ignore")
+    for name in ("train", "bus", "car"):
+        paint(tmp_path / "pictures" / name / "x.png", 0)
+    with pytest.raises(ValueError, match="so its folders are splits, but there are also bus, car"):
+        read(folder(tmp_path))
 
 
 BUILD = """

@@ -53,9 +53,37 @@ def test_what_is_not_as_announced_is_told() -> None:
         numbered(n_channels=3)
     with pytest.raises(ValueError, match=r"7 images .* are too few .* largest legal .* is 7"):
         numbered(n_images=7)
-    data = Numbered(image_shape=(1, 4, 4), n_classes=5)
+    data = Numbered(image_shape=(1, 4, 4), n_classes=5, batch_size=8)
     with pytest.raises(ValueError, match="labels from 0 to 9; they must lie from 0 to 4"):
-        data.setup("test")
+        data.setup()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("flip", "no", "data.flip must be true or false, got 'no'"),
+        ("max_shift", "much", "data.max_shift must be of type .*float.*, got 'much'"),
+        ("max_shift", None, "data.max_shift must be of type .*float.*, got None"),
+        ("batch_size", 2.5, "data.batch_size must be of type .*int.*, got 2.5"),
+        ("batch_size", True, "data.batch_size must be of type .*int.*, got True"),
+        ("image_shape", 32, r"image_shape must be \[channels,height,width\], .* got 32"),
+        ("image_shape", (3, 32), r"image_shape must be \[channels,height,width\]"),
+        ("image_shape", (3, 32, 0), r"image_shape must be \[channels,height,width\]"),
+    ],
+)
+def test_options_of_another_type_are_told(option: str, value: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Numbered(**{"image_shape": (1, 4, 4), option: value})
+
+
+def test_every_split_is_checked_before_training() -> None:
+    class NoTestImages(Numbered):
+        def read(self, split: SplitName) -> tuple[torch.Tensor, torch.Tensor]:
+            images, labels = super().read(split)
+            return (images[:0], labels[:0]) if split == "test" else (images, labels)
+
+    with pytest.raises(ValueError, match="test split: there are no images in it"):
+        NoTestImages(image_shape=(1, 4, 4), batch_size=8).setup("fit")
 
 
 def test_images_of_many_classes_come_before_more_of_one_class() -> None:

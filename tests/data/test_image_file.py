@@ -79,6 +79,8 @@ def test_another_size_is_cropped_centrally_and_resized() -> None:
         (b"GIF89a nothing that we take", "none of PNG, JPEG, WEBP, BMP"),
         (b"\x89PNG\r\n\x1a\n", "broken|none of"),
         (content(red())[:50], "broken|none of"),
+        (content(red())[:-13] + b"?" + content(red())[-12:], "broken.*checksum"),
+        (content(red(), "JPEG")[:-2] + bytes(2), "broken.*no end"),
         (content(red(), "JPEG")[:300], "broken|none of"),
         (content(Image.effect_noise((64, 64), 50), "WEBP")[:700], "broken|none of"),
     ],

@@ -1,10 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from glow.data import MNIST, FashionMNIST
-from tests.data.pictures import write_mnist
+from tests.data.pictures import write_idx, write_mnist
 
 
 @pytest.fixture
@@ -67,3 +68,17 @@ def test_broken_files_are_told(root: Path, content: bytes) -> None:
     data = MNIST(root=str(root), download=False, n_val=8, batch_size=4)
     with pytest.raises(ValueError, match=r"files in .*MNIST/raw are broken .* delete them, and"):
         data.prepare_data()
+
+
+def test_images_without_labels_are_told(root: Path) -> None:
+    write_idx(root / "MNIST" / "raw" / "train-labels-idx1-ubyte", np.zeros(39))
+    data = MNIST(root=str(root), download=False, n_val=8, batch_size=4)
+    with pytest.raises(ValueError, match="40 images, but 39 labels"):
+        data.setup()
+
+
+def test_files_that_were_cut_are_told(root: Path) -> None:
+    path = root / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(ValueError, match=r"MNIST/raw are broken \(.+\): delete them"):
+        MNIST(root=str(root), download=False).prepare_data()

@@ -85,6 +85,16 @@ def test_a_changed_file_or_setting_builds_anew(root: Path) -> None:
     assert min(numbers(npz(root), "train")) >= 100
 
 
+def test_no_file_is_both_trained_and_tested_on(root: Path) -> None:
+    np.savez(root / "a.npz", images=images(0, 40))
+    with pytest.raises(
+        ValueError, match=r"a\.npz matches both data\.train=\*\.npz and data\.test=a"
+    ):
+        npz(root, train="*.npz", test="a*.npz")
+    with pytest.raises(ValueError, match=r"data\.train is a pattern of names in data\.root"):
+        npz(root, train="/*.npz")
+
+
 def told(root: Path, message: str, arrays: dict[str, Any], **options: Any) -> None:
     np.savez(root / "train.npz", **arrays)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
@@ -102,6 +112,7 @@ def test_what_is_no_array_of_images_is_told(root: Path) -> None:
     labelled = {"images": whole, "labels": np.arange(40) % 4}
     told(root, "none is called labels", {"images": whole}, n_classes=2)
     told(root, r"40 images, but labels \(4,\)", {**labelled, "labels": np.arange(4)}, n_classes=4)
+    told(root, "must be integers, but are <U1", {**labelled, "labels": ["a"] * 40}, n_classes=4)
     told(root, "labels from 0 to 3; they must lie from 0 to 1", labelled, n_classes=2)
     told(root, "labels from -1 to 2", labelled, n_classes=4, first_label=1)
     told(root, "val split: there are no images in it", {"images": whole[:9]})

@@ -9,7 +9,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 
 import glow
-from glow.data import Digits
+from glow.data import Digits, ImageDataset
 from glow.layers import ClassConditionalPrior
 from glow.lightning_module import GlowModule, noise_like, noise_of
 from glow.optim import ReferenceAdamax
@@ -138,6 +138,15 @@ def test_testing_reports_every_image(tmp_path: Path) -> None:
     assert result["test/maximum"] == pytest.approx(bits.max().item(), abs=1e-5)
     [again] = trainer_in(tmp_path).test(module, datamodule=data, verbose=False)
     assert again == result
+
+
+def test_a_single_image_has_no_standard_error(tmp_path: Path) -> None:
+    data = Digits()
+    data.setup()
+    data.datasets["test"] = ImageDataset(*data.dataset("test").__getitems__([0]))
+    [result] = trainer_in(tmp_path).test(GlowModule(digits_model()), data, verbose=False)
+    assert result["test/images"] == 1
+    assert "test/standard_error" not in result
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

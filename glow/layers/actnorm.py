@@ -14,7 +14,8 @@ class ActNorm(Bijection):
 
     ``log_det = H * W * sum(f * log_scale)``. The factor ``f`` (3 in the reference) makes the scale
     learn faster than the bias. Until ``data_dependent_init`` has set it, the layer is the identity,
-    and nothing but ``data_dependent_init`` or ``load_state_dict`` raises ``initialized``.
+    and nothing but ``data_dependent_init`` or ``load_state_dict`` raises ``initialized``. While it
+    is ``fitting``, the next input sets it, and whoever has folded it into a layer must call it.
 
     Paper section 3.1; ``actnorm`` of the reference.
     """
@@ -26,14 +27,23 @@ class ActNorm(Bijection):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         self.log_scale = nn.Parameter(torch.zeros(channels, 1, 1))
         self.log_scale_factor = log_scale_factor
+        self.fitting = False
         self.register_buffer("initialized", torch.tensor(False))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Normalize (B,C,H,W)."""
+        if self.fitting:
+            self.initialize(x)
+            self.fitting = False
         height, width = x.shape[-2:]
         log_scale = self.log_scale_factor * self.log_scale
         y = (x + self.bias) * log_scale.exp()
         return y, (height * width * log_scale.sum()).expand(x.shape[0])
+
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """Return what ``y = scale * x + shift`` takes, both (C,1,1), to fold into other layers."""
+        scale = (self.log_scale_factor * self.log_scale).exp()
+        return scale, scale * self.bias
 
     def inverse(self, y: Tensor) -> Tensor:
         """Undo the scale, then the shift."""
@@ -59,19 +69,12 @@ def data_dependent_init(module: nn.Module) -> Iterator[None]:
     a batch that represents the data (the reference takes 256 images) and no gradient is recorded.
     Layers that are initialised already stay as they are.
     """
-    hooks = [
-        layer.register_forward_pre_hook(_fit_to_first_input)
-        for layer in module.modules()
-        if isinstance(layer, ActNorm)
-    ]
+    layers = [layer for layer in module.modules() if isinstance(layer, ActNorm)]
+    for layer in layers:
+        layer.fitting = not layer.initialized
     try:
         with torch.no_grad():
             yield
     finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _fit_to_first_input(layer: nn.Module, inputs: tuple[Tensor]) -> None:
-    if isinstance(layer, ActNorm) and not layer.initialized:
-        layer.initialize(*inputs)
+        for layer in layers:
+            layer.fitting = False

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,19 +72,22 @@ def full_precision(x: Tensor) -> Iterator[None]:
 
     The flow's state and its log-determinants never leave float32: rounding them to bfloat16 costs
     0.028 bits/dim at K 16, where rounding only the inside of the coupling networks costs 0.002. On
-    a GPU convolutions are kept from TF32, too, which has bfloat16's 8 bits and 2 more.
+    a GPU products and convolutions are kept from TF32, too, which has bfloat16's 8 bits and 2 more.
     """
     with torch.autocast(x.device.type, enabled=False):
         if x.device.type != "cuda":
             yield
             return
-        convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]
-        outside = convolutions.fp32_precision
-        convolutions.fp32_precision = "ieee"
+        libraries: Any = torch.backends
+        backends = (libraries.cuda.matmul, libraries.cudnn.conv)
+        outside = [backend.fp32_precision for backend in backends]
         try:
+            for backend in backends:
+                backend.fp32_precision = "ieee"
             yield
         finally:
-            convolutions.fp32_precision = outside
+            for backend, precision in zip(backends, outside, strict=True):
+                backend.fp32_precision = precision
 
 
 def in_float64(x: Tensor) -> Tensor:

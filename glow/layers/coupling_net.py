@@ -1,6 +1,5 @@
 """The network inside a coupling layer."""
 
-import torch
 from torch import Tensor, nn
 
 from glow.layers.actnorm import ActNorm
@@ -27,7 +26,7 @@ class CouplingNet(nn.Module):
         super().__init__()
         self.conv_in = EdgeConv2d(in_channels, width, bias=False, edge_indicator=edge_indicator)
         self.actnorm_in = ActNorm(width, log_scale_factor)
-        self.conv_mid = nn.Conv2d(width, width, kernel_size=1, bias=False)
+        self.conv_mid = EdgeConv2d(width, width, 1, bias=False, edge_indicator=False)
         self.actnorm_mid = ActNorm(width, log_scale_factor)
         self.conv_out = ZeroConv2d(
             width, out_channels, log_scale_factor=log_scale_factor, edge_indicator=edge_indicator
@@ -37,7 +36,15 @@ class CouplingNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute what the coupling does to the other half."""
-        hidden, _ = self.actnorm_in(self.conv_in(x))
-        hidden, _ = self.actnorm_mid(self.conv_mid(torch.relu(hidden)))
-        out: Tensor = self.conv_out(torch.relu(hidden))
+        hidden = _normalized(self.conv_in, self.actnorm_in, x).relu()
+        hidden = _normalized(self.conv_mid, self.actnorm_mid, hidden).relu()
+        out: Tensor = self.conv_out(hidden)
         return out
+
+
+def _normalized(conv: EdgeConv2d, actnorm: ActNorm, x: Tensor) -> Tensor:
+    """Convolve, then normalize; the one is folded into the other once that is initialised."""
+    if actnorm.fitting:
+        y, _ = actnorm(conv(x))
+        return y
+    return conv(x, *actnorm.scale_and_shift())

@@ -4,13 +4,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from glow.layers.convolution import convolve
+
 
 class EdgeConv2d(nn.Conv2d):
     r"""A size-preserving convolution whose input has one channel more: "I am padding".
 
     Zero padding looks like a zero activation. The reference tells the two apart by a further input
     channel, 1 in the padding and 0 inside the image. Its contribution does not depend on the input,
-    so it is computed once per call as a bias map and added: ::
+    so it is computed from the weights alone, as a bias map that is added: ::
 
         y = conv(x, weight) + bias + conv(indicator, edge_weight)
 
@@ -38,21 +40,30 @@ class EdgeConv2d(nn.Conv2d):
         else:
             self.register_parameter("edge_weight", None)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve (B,C,H,W)."""
-        y = super().forward(x)
+    def forward(
+        self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
+    ) -> Tensor:
+        """Convolve (B,C,H,W); then multiply by scale and add shift, both (O,1,1).
+
+        These are folded into the weights, and cost nothing per pixel.
+        """
+        weight, offset = self.weight, self.weight.new_zeros(self.out_channels, 1, 1)
+        if self.bias is not None:
+            offset = offset + self.bias[:, None, None]
         if self.edge_weight is not None:
-            height, width = x.shape[-2:]
-            y = y + edge_bias(self.edge_weight, height, width)
-        return y
+            offset = offset + edge_bias(self.edge_weight, *x.shape[-2:])
+        if scale is not None:
+            weight, offset = weight * scale[..., None], offset * scale
+        if shift is not None:
+            offset = offset + shift
+        return convolve(x, weight, offset)
 
 
 def edge_bias(edge_weight: Tensor, height: int, width: int) -> Tensor:
-    """Convolve the edge indicator of an image of this size: (O,1,k,k) to (1,O,height,width)."""
+    """Convolve the edge indicator of an image of this size: (O,1,k,k) to (O,height,width)."""
     margin = edge_weight.shape[-1] // 2
     inside = edge_weight.new_zeros(1, 1, height, width)
     indicator = F.pad(inside, (margin,) * 4, value=1.0)
-    # One matrix product with the patches, k^2 by pixels: far cheaper to differentiate than a
-    # convolution of a single image.
-    patches = F.unfold(indicator, edge_weight.shape[-1])[0]
-    return (edge_weight.flatten(1) @ patches).view(1, -1, height, width)
+    patches = F.unfold(indicator, edge_weight.shape[-1])[0]  # (k^2, pixels)
+    bias = patches.T @ edge_weight.flatten(1).T  # channels last, as is what it is added to
+    return bias.view(height, width, -1).permute(2, 0, 1)

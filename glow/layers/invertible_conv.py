@@ -4,9 +4,9 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from glow.layers.bijection import Bijection, full_precision, in_float64
+from glow.layers.convolution import convolve
 
 
 class InvertibleConv(Bijection):
@@ -33,13 +33,13 @@ class InvertibleConv(Bijection):
         """Mix the channels of (B,C,H,W)."""
         height, width = x.shape[-2:]
         with full_precision(x):
-            y = F.conv2d(x, self.matrix()[..., None, None])
+            y = convolve(x, self.matrix()[..., None, None])
             return y, (height * width * self.log_abs_det()).expand(x.shape[0])
 
     def inverse(self, y: Tensor) -> Tensor:
         """Mix them back."""
         with full_precision(y):
-            return F.conv2d(y, self.inverse_matrix()[..., None, None])
+            return convolve(y, self.inverse_matrix()[..., None, None])
 
 
 class PlainInvertibleConv(InvertibleConv):

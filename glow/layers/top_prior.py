@@ -70,11 +70,11 @@ class LearnedPrior(TopPrior):
         self.log_scale_factor = log_scale_factor
 
     def mean_and_log_std(self, z: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return both as (1,C,H,W)."""
+        """Return both as (C,H,W)."""
         height, width = z.shape[-2:]
         out = self.bias + edge_bias(self.edge_weight, height, width)
         out = out * (self.log_scale_factor * self.log_scale).exp()
-        mean, log_std = out.chunk(2, dim=1)
+        mean, log_std = out.chunk(2)
         return mean, log_std
 
 

@@ -31,8 +31,8 @@ class ZeroConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve and scale (B,C,H,W)."""
-        y: Tensor = self.conv(x)
-        return y * (self.log_scale_factor * self.log_scale).exp()
+        y: Tensor = self.conv(x, scale=(self.log_scale_factor * self.log_scale).exp())
+        return y
 
 
 class ZeroLinear(nn.Module):

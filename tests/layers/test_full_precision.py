@@ -17,9 +17,10 @@ def test_autocast_is_off_inside() -> None:
 
 def test_tf32_is_off_inside_on_a_gpu() -> None:
     on_gpu: Any = SimpleNamespace(device=torch.device("cuda"))
-    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
-    outside = convolutions.fp32_precision
-    assert outside != "ieee"
+    libraries: Any = torch.backends
+    backends = (libraries.cuda.matmul, libraries.cudnn.conv)
+    outside = [backend.fp32_precision for backend in backends]
+    assert "ieee" not in outside
     with full_precision(on_gpu):
-        assert convolutions.fp32_precision == "ieee"
-    assert convolutions.fp32_precision == outside
+        assert [backend.fp32_precision for backend in backends] == ["ieee", "ieee"]
+    assert [backend.fp32_precision for backend in backends] == outside

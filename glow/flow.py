@@ -12,6 +12,7 @@ from glow.layers import (
     Chain,
     LearnedPrior,
     LUInvertibleConv,
+    Memory,
     Split,
     Squeeze,
     TopPrior,
@@ -37,10 +38,15 @@ class Level(Chain):
     """One level: squeeze, then K steps of flow, from (B,C,H,W) to (B,4C,H/2,W/2)."""
 
     def __init__(
-        self, channels: int, n_steps: int, permutation: LayerFactory, coupling: LayerFactory
+        self,
+        channels: int,
+        n_steps: int,
+        permutation: LayerFactory,
+        coupling: LayerFactory,
+        memory: Memory = "keep",
     ) -> None:
         steps = [FlowStep(4 * channels, permutation, coupling) for _ in range(n_steps)]
-        super().__init__(squeeze=Squeeze(), steps=Chain(*steps))
+        super().__init__(squeeze=Squeeze(), steps=Chain(*steps, memory=memory))
 
 
 class MultiScaleFlow(nn.Module):
@@ -60,6 +66,7 @@ class MultiScaleFlow(nn.Module):
         permutation: LayerFactory = LUInvertibleConv,
         coupling: LayerFactory = AffineCoupling,
         top: TopFactory = LearnedPrior,
+        memory: Memory = "keep",
     ) -> None:
         super().__init__()
         self.latent_shapes = latent_shapes(image_shape, n_levels)
@@ -67,7 +74,9 @@ class MultiScaleFlow(nn.Module):
             raise ValueError(f"n_steps must be at least 1, got {n_steps}")
         # Each split keeps half of a level's 4C channels, so level i starts from 2^i C of them.
         channels = [image_shape[0] * 2**level for level in range(n_levels)]
-        self.levels = nn.ModuleList(Level(c, n_steps, permutation, coupling) for c in channels)
+        self.levels = nn.ModuleList(
+            Level(c, n_steps, permutation, coupling, memory) for c in channels
+        )
         self.splits = nn.ModuleList(Split(4 * c) for c in channels[:-1])
         self.top = top(4 * channels[-1])
 

@@ -19,7 +19,7 @@ from torchmetrics.aggregation import CatMetric
 
 from glow.checkpoint import SPEC_KEY, describe
 from glow.data import Batch, batches_done
-from glow.layers import full_precision
+from glow.layers import Chain, full_precision
 from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.model import Glow
 
@@ -38,7 +38,8 @@ class GlowModule(LightningModule):
     leaves it open, it is told.
 
     Logged, in bits/dim: ``*/bits_per_dim`` and its two parts, ``*/latent_bits`` from
-    ``log N(latents; 0, I)`` and ``*/log_det_bits`` from the log-determinant. Testing reports the
+    ``log N(latents; 0, I)`` and ``*/log_det_bits`` from the log-determinant; ``train/drift`` of a
+    model whose memory is ``reverse`` (see ``Chain``). Testing reports the
     mean over images with its standard error, the largest value and the number of images, and raises
     ``FloatingPointError`` where a value is not finite.
     """
@@ -65,6 +66,13 @@ class GlowModule(LightningModule):
         self.log_dict({f"train/{name}": bits.detach().mean() for name, bits in parts.items()})
         classification = self.model.classification_loss(latents, labels).mean() / math.log(2)
         return parts["bits_per_dim"].mean() + classification
+
+    def on_after_backward(self) -> None:
+        """Log how far chains that recompute their activations have drifted from the true ones."""
+        chains = [module for module in self.modules() if isinstance(module, Chain)]
+        drifts = [chain.drift for chain in chains if chain.drift is not None]
+        if drifts:
+            self.log("train/drift", torch.stack(drifts).max())
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the bits/dim of every image, and its parts."""

@@ -16,6 +16,7 @@ from glow.layers import (
     Dequantize,
     LearnedPrior,
     LUInvertibleConv,
+    Memory,
     data_dependent_init,
     full_precision,
 )
@@ -30,6 +31,8 @@ class Glow(nn.Module):
     ``coupling`` and ``top`` are functions of a number of channels that build a layer: classes of
     ``glow.layers``, or ``functools.partial`` of them where an argument is to differ, e.g.
     ``coupling=partial(AffineCoupling, net=partial(CouplingNet, width=128))``.
+
+    ``memory`` is what training keeps of a level's steps for the backward pass: see ``Chain``.
 
     A new model must meet its data before it trains: see ``initialize``. Models without classes
     ignore labels.
@@ -47,6 +50,7 @@ class Glow(nn.Module):
         permutation: LayerFactory = LUInvertibleConv,
         coupling: LayerFactory = AffineCoupling,
         top: TopFactory = LearnedPrior,
+        memory: Memory = "keep",
     ) -> None:
         super().__init__()
         if len(image_shape) != 3 or min(image_shape) < 1:
@@ -62,9 +66,12 @@ class Glow(nn.Module):
             "permutation": permutation,
             "coupling": coupling,
             "top": top,
+            "memory": memory,
         }
         self.dequantize = Dequantize(n_bits)
-        self.flow = MultiScaleFlow(image_shape, n_levels, n_steps, permutation, coupling, top)
+        self.flow = MultiScaleFlow(
+            image_shape, n_levels, n_steps, permutation, coupling, top, memory
+        )
 
     @property
     def dtype(self) -> torch.dtype:

@@ -16,6 +16,7 @@ MAY_DIFFER = (
     "trusted",
     "trainer.",
     "callbacks.",
+    "model.memory",
     "logger.",
     "data.root",
     "data.cache_dir",

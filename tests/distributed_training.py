@@ -39,7 +39,7 @@ class Witness(Callback):
 
 def main(folder: Path) -> None:
     seed_everything(0, verbose=False)
-    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine)
+    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine, memory="reverse")
     trainer = Trainer(
         default_root_dir=folder,
         accelerator="cpu",

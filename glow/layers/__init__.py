@@ -1,7 +1,8 @@
 """The invertible layers of Glow: pure maths on tensors, one concept per file."""
 
 from glow.layers.actnorm import ActNorm, data_dependent_init
-from glow.layers.bijection import Bijection, Chain, full_precision, zero_log_det
+from glow.layers.bijection import Bijection, full_precision, zero_log_det
+from glow.layers.chain import Chain, Memory
 from glow.layers.coupling import AdditiveCoupling, AffineCoupling
 from glow.layers.coupling_net import CouplingNet
 from glow.layers.dequantize import Dequantize
@@ -27,6 +28,7 @@ __all__ = [
     "InvertibleConv",
     "LUInvertibleConv",
     "LearnedPrior",
+    "Memory",
     "Permutation",
     "PlainInvertibleConv",
     "ReversePermutation",

@@ -1,4 +1,4 @@
-"""The contract that every layer keeps, and its composition."""
+"""The contract that every layer keeps."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -29,34 +29,16 @@ class Bijection(nn.Module, ABC):
     def inverse(self, y: Tensor) -> Tensor:
         """Map (B,C',H',W') back to (B,C,H,W)."""
 
+    def rebuild(self, y: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """Recompute from y what ``forward`` has computed it from, and record it for autograd.
 
-class Chain(Bijection):
-    """The composition of bijections: ``forward`` applies them in the order given.
-
-    Keyword arguments name the parts, positional ones are numbered; either way they become
-    submodules under that name. ``log_det`` is the sum of theirs.
-    """
-
-    def __init__(self, *bijections: Bijection, **named: Bijection) -> None:
-        super().__init__()
-        for index, bijection in enumerate(bijections):
-            self.add_module(str(index), bijection)
-        for name, bijection in named.items():
-            self.add_module(name, bijection)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Apply every part, first to last."""
-        log_det = zero_log_det(x)
-        for bijection in self.children():
-            x, term = bijection(x)
-            log_det = log_det + term
-        return x, log_det
-
-    def inverse(self, y: Tensor) -> Tensor:
-        """Undo every part, last to first."""
-        for bijection in reversed(list(self.children())):
-            y = bijection.inverse(y)  # type: ignore[operator]
-        return y
+        Returns x = f^{-1}(y), as leaves of a new graph that are consecutive channels of it, and y
+        and log_det in that graph. Layers that can share work between the inverse and the forward
+        pass do it here.
+        """
+        with torch.no_grad():
+            x = self.inverse(y)
+        return ((x.requires_grad_(),), *self(x))
 
 
 def zero_log_det(x: Tensor) -> Tensor:

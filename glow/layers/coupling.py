@@ -33,6 +33,14 @@ class AdditiveCoupling(Bijection):
         y_a, y_b = y.chunk(2, dim=1)
         return torch.cat([y_a, y_b - self.net(y_a).to(y.dtype)], dim=1)
 
+    def rebuild(self, y: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """Run the network once for both ways."""
+        y_a, y_b = y.chunk(2, dim=1)
+        x_a = y_a.detach().requires_grad_()
+        shift = self.net(x_a).to(y.dtype)
+        x_b = (y_b - shift).detach().requires_grad_()
+        return (x_a, x_b), torch.cat([x_a, x_b + shift], dim=1), zero_log_det(y)
+
 
 class AffineCoupling(Bijection):
     """Shift and scale one half by what a network makes of the other.
@@ -68,6 +76,15 @@ class AffineCoupling(Bijection):
         y_a, y_b = y.chunk(2, dim=1)
         shift, log_scale = self._shift_and_log_scale(y_a)
         return torch.cat([y_a, y_b * (-log_scale).exp() - shift], dim=1)
+
+    def rebuild(self, y: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """Run the network once for both ways."""
+        y_a, y_b = y.chunk(2, dim=1)
+        x_a = y_a.detach().requires_grad_()
+        shift, log_scale = self._shift_and_log_scale(x_a)
+        x_b = (y_b * (-log_scale).exp() - shift).detach().requires_grad_()
+        y_again = torch.cat([x_a, (x_b + shift) * log_scale.exp()], dim=1)
+        return (x_a, x_b), y_again, log_scale.flatten(1).sum(1)
 
 
 def half_of(channels: int, what: str) -> int:

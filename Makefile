@@ -38,7 +38,8 @@ sweep: setup ## the permutations of the paper's figure 3 on the digits, two seed
 	$(BIN)/python experiments/train.py -m experiment=digits \
 		model/permutation=reverse,shuffle,invconv seed=0,1
 
-bench: setup ## measure how fast training batches come, on one thread (1 minute)
+bench: .venv/installed-bench ## measure time and memory beside a peer, and how fast batches come (5 minutes)
+	$(BIN)/python experiments/bench.py
 	$(BIN)/python experiments/bench_data.py
 
 locked: .venv/bin/pip ## install the very versions that were last verified, instead of the newest
@@ -61,6 +62,10 @@ clean: ## remove .venv and build; runs and data stay
 
 .venv/installed: .venv/bin/pip pyproject.toml
 	$(BIN)/pip install -e .
+	@touch $@
+
+.venv/installed-bench: .venv/installed
+	$(BIN)/pip install -e '.[bench]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed

@@ -330,3 +330,21 @@ def test_bench_data_measures_and_writes(tmp_path: Path, monkeypatch: pytest.Monk
     result = json.loads(Path("build/bench_data.json").read_text())
     assert {len(rates) for rates in result["images_per_second"].values()} == {2}
     assert len(result["images_per_second"]) == 3
+
+
+def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ("image_shape=[1,8,8]", "n_levels=2", "width=8", "batch_size=2", "n_samples=3")
+    call(monkeypatch, "bench", "subjects=[glow]", "n_steps=[1]", "n_rounds=2", *small)
+    [row] = json.loads(Path("build/bench.json").read_text())["rows"]
+    assert {name: len(taken) for name, taken in row["seconds"].items()} == {
+        "train": 2,
+        "evaluate": 2,
+        "encode": 2,
+        "sample": 2,
+    }
+    assert 0 < row["part_of_matrix_product_rate"] < 1
+    assert row["peak_megabytes"] > row["activation_megabytes"] >= 0
+    assert Image.open("build/bench.png").width > 500
+    with pytest.raises(SystemExit, match="no subjects are called .*tensorflow.* there are"):
+        call(monkeypatch, "bench", "subjects=[tensorflow]")

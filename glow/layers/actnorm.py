@@ -41,9 +41,9 @@ class ActNorm(Bijection):
         return y, (height * width * log_scale.sum()).expand(x.shape[0])
 
     def scale_and_shift(self) -> tuple[Tensor, Tensor]:
-        """Return what ``y = scale * x + shift`` takes, both (C,1,1), to fold into other layers."""
-        scale = (self.log_scale_factor * self.log_scale).exp()
-        return scale, scale * self.bias
+        """Return what ``y = scale * x + shift`` takes, both (C,), to fold into other layers."""
+        scale = (self.log_scale_factor * self.log_scale).exp().flatten()
+        return scale, scale * self.bias.flatten()
 
     def inverse(self, y: Tensor) -> Tensor:
         """Undo the scale, then the shift."""

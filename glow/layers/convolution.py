@@ -5,26 +5,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def convolve(x: Tensor, weight: Tensor, offset: Tensor | None = None) -> Tensor:
-    """Convolve x (B,C,H,W), zero-padded, with weight (O,C,k,k), k odd, and add an offset (O,H,W).
+def convolve(x: Tensor, weight: Tensor, offset: Tensor) -> Tensor:
+    """Convolve x, zero-padded, with weight (O,C,k,k), k odd, and add an offset (O) or (H,W,O).
 
-    All k^2 taps are one product of a matrix with one row a pixel. Towards more channels, the
-    patches of x are gathered before it; towards fewer, what it says of a patch is scattered after
-    it. That is much faster than the libraries' convolutions where one side is as narrow as in a
-    coupling network. The result (B,O,H,W) lies in memory with its channels last; the offset may
-    also be (O,1,1).
+    Channels come last: (B,H,W,C) to (B,H,W,O). All k^2 taps are one product of a matrix with one
+    row a pixel. Towards more channels, the patches of x are gathered before it; towards fewer, what
+    it says of a patch is scattered after it. That is faster than the libraries' convolutions where
+    one side is as narrow as in a coupling network.
     """
     out_channels, in_channels, size, _ = weight.shape
-    rows = x.permute(0, 2, 3, 1)
     if in_channels > out_channels and size > 1:
         taps = weight.flip(2, 3).permute(1, 2, 3, 0).flatten(1)
-        y = _Scatter.apply(rows @ taps, size)
-        return y.permute(0, 3, 1, 2) if offset is None else y.permute(0, 3, 1, 2) + offset
-    patches = rows if size == 1 else _Gather.apply(rows, size)
-    y = patches @ weight.permute(2, 3, 1, 0).flatten(0, 2)
-    if offset is not None:
-        y = y.add_(offset.permute(1, 2, 0))
-    return y.permute(0, 3, 1, 2)
+        return _Scatter.apply(x @ taps, size) + offset
+    patches = x if size == 1 else _Gather.apply(x, size)
+    return (patches @ weight.permute(2, 3, 1, 0).flatten(0, 2)).add_(offset)
 
 
 def gather(x: Tensor, size: int) -> Tensor:

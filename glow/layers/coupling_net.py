@@ -36,15 +36,15 @@ class CouplingNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute what the coupling does to the other half."""
-        hidden = _normalized(self.conv_in, self.actnorm_in, x).relu()
-        hidden = _normalized(self.conv_mid, self.actnorm_mid, hidden).relu()
-        out: Tensor = self.conv_out(hidden)
+        hidden = _normalized(self.conv_in, self.actnorm_in, x.permute(0, 2, 3, 1)).relu_()
+        hidden = _normalized(self.conv_mid, self.actnorm_mid, hidden).relu_()
+        out: Tensor = self.conv_out(hidden.permute(0, 3, 1, 2))
         return out
 
 
 def _normalized(conv: EdgeConv2d, actnorm: ActNorm, x: Tensor) -> Tensor:
-    """Convolve, then normalize; the one is folded into the other once that is initialised."""
+    """Convolve (B,H,W,C), then normalize; with the factors of both in one."""
     if actnorm.fitting:
-        y, _ = actnorm(conv(x))
-        return y
+        y, _ = actnorm(conv(x).permute(0, 3, 1, 2))
+        return y.permute(0, 2, 3, 1)
     return conv(x, *actnorm.scale_and_shift())

@@ -16,8 +16,8 @@ class EdgeConv2d(nn.Conv2d):
 
         y = conv(x, weight) + bias + conv(indicator, edge_weight)
 
-    (B,C,H,W) to (B,O,H,W). ``add_edge_padding`` of the reference. ``edge_indicator=False`` gives
-    the plain zero-padded convolution.
+    Channels come last: (B,H,W,C) to (B,H,W,O). ``add_edge_padding`` of the reference.
+    ``edge_indicator=False`` gives the plain zero-padded convolution.
     """
 
     edge_weight: nn.Parameter | None
@@ -43,27 +43,26 @@ class EdgeConv2d(nn.Conv2d):
     def forward(
         self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
     ) -> Tensor:
-        """Convolve (B,C,H,W); then multiply by scale and add shift, both (O,1,1).
+        """Convolve (B,H,W,C) to (B,H,W,O); then multiply by scale (O,) and add shift (O,).
 
         These are folded into the weights, and cost nothing per pixel.
         """
-        weight, offset = self.weight, self.weight.new_zeros(self.out_channels, 1, 1)
+        weight, offset = self.weight, self.weight.new_zeros(self.out_channels)
         if self.bias is not None:
-            offset = offset + self.bias[:, None, None]
+            offset = offset + self.bias
         if self.edge_weight is not None:
-            offset = offset + edge_bias(self.edge_weight, *x.shape[-2:])
+            offset = offset + edge_bias(self.edge_weight, *x.shape[1:3])
         if scale is not None:
-            weight, offset = weight * scale[..., None], offset * scale
+            weight, offset = weight * scale[:, None, None, None], offset * scale
         if shift is not None:
             offset = offset + shift
         return convolve(x, weight, offset)
 
 
 def edge_bias(edge_weight: Tensor, height: int, width: int) -> Tensor:
-    """Convolve the edge indicator of an image of this size: (O,1,k,k) to (O,height,width)."""
+    """Convolve the edge indicator of an image of this size: (O,1,k,k) to (height,width,O)."""
     margin = edge_weight.shape[-1] // 2
     inside = edge_weight.new_zeros(1, 1, height, width)
     indicator = F.pad(inside, (margin,) * 4, value=1.0)
     patches = F.unfold(indicator, edge_weight.shape[-1])[0]  # (k^2, pixels)
-    bias = patches.T @ edge_weight.flatten(1).T  # channels last, as is what it is added to
-    return bias.view(height, width, -1).permute(2, 0, 1)
+    return (patches.T @ edge_weight.flatten(1).T).view(height, width, -1)

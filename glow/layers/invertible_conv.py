@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from glow.layers.bijection import Bijection, full_precision, in_float64
-from glow.layers.convolution import convolve
 
 
 class InvertibleConv(Bijection):
@@ -33,13 +32,13 @@ class InvertibleConv(Bijection):
         """Mix the channels of (B,C,H,W)."""
         height, width = x.shape[-2:]
         with full_precision(x):
-            y = convolve(x, self.matrix()[..., None, None])
+            y = _mix(x, self.matrix())
             return y, (height * width * self.log_abs_det()).expand(x.shape[0])
 
     def inverse(self, y: Tensor) -> Tensor:
         """Mix them back."""
         with full_precision(y):
-            return convolve(y, self.inverse_matrix()[..., None, None])
+            return _mix(y, self.inverse_matrix())
 
 
 class PlainInvertibleConv(InvertibleConv):
@@ -112,6 +111,11 @@ class LUInvertibleConv(InvertibleConv):
     def log_abs_det(self) -> Tensor:
         """Sum the logarithms of the diagonal."""
         return self.lu.diagonal().sum()
+
+
+def _mix(x: Tensor, matrix: Tensor) -> Tensor:
+    """Multiply the channel vectors of (B,C,H,W); the result has its channels last in memory."""
+    return (x.permute(0, 2, 3, 1) @ matrix.T).permute(0, 3, 1, 2)
 
 
 def random_rotation(channels: int) -> Tensor:

@@ -72,7 +72,7 @@ class LearnedPrior(TopPrior):
     def mean_and_log_std(self, z: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return both as (C,H,W)."""
         height, width = z.shape[-2:]
-        out = self.bias + edge_bias(self.edge_weight, height, width)
+        out = self.bias + edge_bias(self.edge_weight, height, width).permute(2, 0, 1)
         out = out * (self.log_scale_factor * self.log_scale).exp()
         mean, log_std = out.chunk(2)
         return mean, log_std

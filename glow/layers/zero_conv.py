@@ -31,8 +31,9 @@ class ZeroConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve and scale (B,C,H,W)."""
-        y: Tensor = self.conv(x, scale=(self.log_scale_factor * self.log_scale).exp())
-        return y
+        scale = (self.log_scale_factor * self.log_scale).exp().flatten()
+        y: Tensor = self.conv(x.permute(0, 2, 3, 1), scale)
+        return y.permute(0, 3, 1, 2)
 
 
 class ZeroLinear(nn.Module):

@@ -68,17 +68,8 @@ def test_the_model_needs_torch_and_einops_alone() -> None:
 
 
 def test_layers_import_nothing_but_torch_and_einops() -> None:
-    allowed = {
-        "torch",
-        "einops",
-        "glow",
-        "abc",
-        "collections",
-        "contextlib",
-        "functools",
-        "math",
-        "typing",
-    }
+    standard = {"abc", "collections", "contextlib", "dataclasses", "functools", "math", "typing"}
+    allowed = {"torch", "einops", "glow", *standard}
     for path in ROOT.glob("glow/layers/*.py"):
         found = {name.split(".")[0] for name in imports_of(path)}
         assert found <= allowed, f"{path.name} imports {found - allowed}"

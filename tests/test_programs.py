@@ -346,5 +346,5 @@ def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.Monk
     assert 0 < row["part_of_matrix_product_rate"] < 1
     assert row["peak_megabytes"] > row["activation_megabytes"] >= 0
     assert Image.open("build/bench.png").width > 500
-    with pytest.raises(SystemExit, match="no subjects are called .*tensorflow.* there are"):
+    with pytest.raises(SystemExit, match=r"no subjects are called .*tensorflow"):
         call(monkeypatch, "bench", "subjects=[tensorflow]")

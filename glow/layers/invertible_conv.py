@@ -16,6 +16,8 @@ class InvertibleConv(Bijection):
     Paper section 3.2.
     """
 
+    _known: tuple[list[Tensor], Tensor] | None = None  # parameters, and the inverse matrix of them
+
     @abstractmethod
     def matrix(self) -> Tensor:
         """Return W (C,C)."""
@@ -38,7 +40,20 @@ class InvertibleConv(Bijection):
     def inverse(self, y: Tensor) -> Tensor:
         """Mix them back."""
         with full_precision(y):
-            return _mix(y, self.inverse_matrix())
+            return _mix(y, self._inverse_matrix_once())
+
+    def _inverse_matrix_once(self) -> Tensor:
+        """Return the inverse matrix, computed when the parameters have changed and not before.
+
+        With gradients enabled it is computed every time, as part of the graph. The parameters are
+        compared by value, as not every way to change them (``.data``) leaves a trace.
+        """
+        if torch.is_grad_enabled():
+            return self.inverse_matrix()
+        now = [*self.parameters(), *self.buffers()]
+        if self._known is None or not all(map(_same, self._known[0], now)):
+            self._known = [tensor.clone() for tensor in now], self.inverse_matrix()
+        return self._known[1]
 
 
 class PlainInvertibleConv(InvertibleConv):
@@ -111,6 +126,10 @@ class LUInvertibleConv(InvertibleConv):
     def log_abs_det(self) -> Tensor:
         """Sum the logarithms of the diagonal."""
         return self.lu.diagonal().sum()
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.device == b.device and a.dtype == b.dtype and torch.equal(a, b)
 
 
 def _mix(x: Tensor, matrix: Tensor) -> Tensor:

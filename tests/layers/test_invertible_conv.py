@@ -42,3 +42,46 @@ def test_the_diagonal_is_positive_whatever_the_parameter() -> None:
 
 def test_it_has_as_many_parameters_as_the_matrix() -> None:
     assert sum(p.numel() for p in LUInvertibleConv(12).parameters()) == 144
+
+
+@pytest.mark.parametrize("make", [PlainInvertibleConv, LUInvertibleConv])
+def test_the_inverse_is_computed_once_for_the_same_parameters(
+    make: type[InvertibleConv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, y = make(4), torch.randn(2, 4, 3, 3)
+    computed = []
+    honest = make.inverse_matrix
+
+    def counted(layer: InvertibleConv) -> torch.Tensor:
+        computed.append(layer)
+        return honest(layer)
+
+    monkeypatch.setattr(make, "inverse_matrix", counted)
+    with torch.no_grad():
+        first = layer.inverse(y)
+        assert torch.equal(layer.inverse(y), first)
+    assert len(computed) == 1
+    layer.inverse(y)  # recorded by autograd, and so computed as a part of that
+    assert len(computed) == 2
+
+
+@pytest.mark.parametrize("make", [PlainInvertibleConv, LUInvertibleConv])
+@pytest.mark.parametrize("change", ["step", "data", "load", "cast"])
+@torch.no_grad()
+def test_the_inverse_follows_every_change(make: type[InvertibleConv], change: str) -> None:
+    torch.manual_seed(0)
+    layer, x = make(4), torch.randn(2, 4, 3, 3)
+    layer.inverse(x)
+    [parameter] = layer.parameters()
+    if change == "step":
+        parameter.grad = torch.randn_like(parameter)
+        torch.optim.SGD([parameter], lr=0.1).step()
+    elif change == "data":
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    elif change == "load":
+        torch.manual_seed(1)
+        layer.load_state_dict(make(4).state_dict())
+    else:
+        layer, x = layer.double(), x.double()
+    y, _ = layer(x)
+    torch.testing.assert_close(layer.inverse(y), x)

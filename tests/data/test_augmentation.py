@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glow.data import Augmentation, Batch, ImageDataModule, SplitName
+from glow.data.image_data_module import TrainingImages
 from tests.data.test_training_order import trainer
 
 
@@ -92,6 +93,16 @@ def test_training_images_depend_on_seed_and_position_alone() -> None:
     assert torch.equal(epoch(seed=1, num_workers=2), first)
     assert torch.equal(epoch(trainer(done=3), seed=1)[:8], first[24:32])
     assert not torch.equal(epoch(seed=2), first)
+
+
+def test_another_seed_augments_the_same_positions_otherwise() -> None:
+    dataset = alike().dataset("train")
+    first, again, other = (
+        TrainingImages(dataset, Augmentation(0.3, flip=True), seed).__getitems__(range(8))[0]
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 def test_no_two_batches_are_augmented_alike() -> None:

@@ -1,8 +1,13 @@
 """Convolution as one matrix product."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Map = Callable[[Tensor, int], Tensor]
 
 
 def convolve(x: Tensor, weight: Tensor, offset: Tensor) -> Tensor:
@@ -16,13 +21,16 @@ def convolve(x: Tensor, weight: Tensor, offset: Tensor) -> Tensor:
     out_channels, in_channels, size, _ = weight.shape
     if in_channels > out_channels and size > 1:
         taps = weight.flip(2, 3).permute(1, 2, 3, 0).flatten(1)
-        return _Scatter.apply(x @ taps, size) + offset
-    patches = x if size == 1 else _Gather.apply(x, size)
+        return _Linear.apply(x @ taps, size, scatter, gather) + offset
+    patches = x if size == 1 else _Linear.apply(x, size, gather, scatter)
     return (patches @ weight.permute(2, 3, 1, 0).flatten(0, 2)).add_(offset)
 
 
 def gather(x: Tensor, size: int) -> Tensor:
-    """Return what lies around every pixel: (B,H,W,C) to (B,H,W,size*size*C)."""
+    """Return what lies around every pixel: (B,H,W,C) to (B,H,W,size*size*C).
+
+    This is ``F.unfold`` for channels that come last, which on a CPU takes it 2 to 4 times as long.
+    """
     margin = size // 2
     padded = F.pad(x, (0, 0, margin, margin, margin, margin))
     patches = padded.unfold(1, size, 1).unfold(2, size, 1)  # (B,H,W,C,i,j)
@@ -46,27 +54,14 @@ def scatter(patches: Tensor, size: int) -> Tensor:
     return padded[:, margin : margin + height, margin : margin + width]
 
 
-class _Gather(torch.autograd.Function):
-    """``gather``, whose derivative autograd would find in many more steps."""
+class _Linear(torch.autograd.Function):
+    """A linear map, given with its adjoint, which autograd would else find in many more steps."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, size: int) -> Tensor:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        ctx.size, ctx.dtype = size, x.dtype
-        return gather(x, size)
+    def forward(ctx: Any, x: Tensor, size: int, function: Map, adjoint: Map) -> Tensor:
+        ctx.backwards, ctx.dtype = (size, adjoint, function), x.dtype
+        return function(x, size)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        return _Scatter.apply(gradient, ctx.size).to(ctx.dtype), None
-
-
-class _Scatter(torch.autograd.Function):
-    """``scatter``, likewise."""
-
-    @staticmethod
-    def forward(ctx, patches: Tensor, size: int) -> Tensor:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        ctx.size, ctx.dtype = size, patches.dtype
-        return scatter(patches, size)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        return _Gather.apply(gradient.to(ctx.dtype), ctx.size), None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return _Linear.apply(gradient, *ctx.backwards).to(ctx.dtype), None, None, None

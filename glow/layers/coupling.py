@@ -67,24 +67,31 @@ class AffineCoupling(Bijection):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Shift and scale the second half of the channels of (B,C,H,W)."""
         x_a, x_b = x.chunk(2, dim=1)
-        shift, log_scale = self._shift_and_log_scale(x_a)
-        y_b = (x_b + shift) * log_scale.exp()
-        return torch.cat([x_a, y_b], dim=1), log_scale.flatten(1).sum(1)
+        return self._transform(x_a, x_b, *self._shift_and_log_scale(x_a))
 
     def inverse(self, y: Tensor) -> Tensor:
         """Undo the scale, then the shift."""
         y_a, y_b = y.chunk(2, dim=1)
-        shift, log_scale = self._shift_and_log_scale(y_a)
-        return torch.cat([y_a, y_b * (-log_scale).exp() - shift], dim=1)
+        return torch.cat([y_a, self._undo(y_b, *self._shift_and_log_scale(y_a))], dim=1)
 
     def rebuild(self, y: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """Run the network once for both ways."""
         y_a, y_b = y.chunk(2, dim=1)
         x_a = y_a.detach().requires_grad_()
-        shift, log_scale = self._shift_and_log_scale(x_a)
-        x_b = (y_b * (-log_scale).exp() - shift).detach().requires_grad_()
-        y_again = torch.cat([x_a, (x_b + shift) * log_scale.exp()], dim=1)
-        return (x_a, x_b), y_again, log_scale.flatten(1).sum(1)
+        of_x_a = self._shift_and_log_scale(x_a)
+        x_b = self._undo(y_b, *of_x_a).detach().requires_grad_()
+        return (x_a, x_b), *self._transform(x_a, x_b, *of_x_a)
+
+    @staticmethod
+    def _transform(
+        x_a: Tensor, x_b: Tensor, shift: Tensor, log_scale: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        y_b = (x_b + shift) * log_scale.exp()
+        return torch.cat([x_a, y_b], dim=1), log_scale.flatten(1).sum(1)
+
+    @staticmethod
+    def _undo(y_b: Tensor, shift: Tensor, log_scale: Tensor) -> Tensor:
+        return y_b * (-log_scale).exp() - shift
 
 
 def half_of(channels: int, what: str) -> int:

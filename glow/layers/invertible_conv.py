@@ -45,10 +45,10 @@ class InvertibleConv(Bijection):
     def _inverse_matrix_once(self) -> Tensor:
         """Return the inverse matrix, computed when the parameters have changed and not before.
 
-        With gradients enabled it is computed every time, as part of the graph. The parameters are
-        compared by value, as not every way to change them (``.data``) leaves a trace.
+        In training they always have; there, and as part of a graph, it is computed every time. The
+        parameters are compared by value, as not every change of them (``.data``) leaves a trace.
         """
-        if torch.is_grad_enabled():
+        if self.training or torch.is_grad_enabled():
             return self.inverse_matrix()
         now = [*self.parameters(), *self.buffers()]
         if self._known is None or not all(map(_same, self._known[0], now)):

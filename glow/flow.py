@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from glow.latents import Latents
@@ -79,6 +80,13 @@ class MultiScaleFlow(nn.Module):
         )
         self.splits = nn.ModuleList(Split(4 * c) for c in channels[:-1])
         self.top = top(4 * channels[-1])
+
+    @property
+    def drift(self) -> Tensor | None:
+        """The largest ``drift`` of the levels' steps, after a backward pass with ``reverse``."""
+        drifts = [level.steps.drift for level in self.levels]  # type: ignore[union-attr]
+        known = [drift for drift in drifts if isinstance(drift, Tensor)]
+        return torch.stack(known).max() if known else None
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> tuple[Latents, Tensor]:
         """Map continuous images (B,C,H,W), given labels (B,), to latents and log_det (B,)."""

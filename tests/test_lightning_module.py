@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 
 import glow
 from glow.data import Digits, ImageDataset
-from glow.layers import ClassConditionalPrior
+from glow.layers import ClassConditionalPrior, Memory
 from glow.lightning_module import GlowModule, noise_like, noise_of
 from glow.optim import ReferenceAdamax
 from tests.bijections import affine, perturb
@@ -63,6 +63,19 @@ def test_the_loss_is_the_mean_of_bits_per_dim_and_its_parts_add_up(tmp_path: Pat
     noise = noise_like(images, torch.initial_seed(), 0, 0)
     bits = module.model.bits_per_dim(images, labels, noise=noise)
     assert spy.steps[0]["train/bits_per_dim"] == pytest.approx(bits.mean().item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("memory", ["keep", "reverse"])
+def test_the_drift_is_logged_where_there_is_one(memory: Memory, tmp_path: Path) -> None:
+    module, spy = GlowModule(digits_model(memory=memory)), Spy()
+    trainer_in(tmp_path, max_steps=1, callbacks=[spy], limit_val_batches=0).fit(module, Digits())
+    [step] = spy.steps
+    if memory == "keep":
+        assert "train/drift" not in step
+        return
+    drifts = [level.steps.drift for level in module.model.flow.levels]  # type: ignore[union-attr]
+    assert step["train/drift"] == max(float(drift) for drift in drifts)  # type: ignore[arg-type]
+    assert 0 < min(float(drift) for drift in drifts) < 1e-4  # type: ignore[arg-type]
 
 
 def test_a_classifier_joins_the_loss(tmp_path: Path) -> None:

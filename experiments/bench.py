@@ -3,15 +3,11 @@
 import importlib.util
 import json
 import multiprocessing
-import re
 import statistics
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,112 +15,22 @@ import torch
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.table import Table
-from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import glow
 from glow import figures
+from glow.benchmark import (
+    OURS,
+    PEER,
+    Case,
+    matrix_product_rate,
+    megabytes_held,
+    megabytes_peak,
+    seconds,
+)
 from glow.entry_point import console, entry_point
-from glow.layers import AffineCoupling, CouplingNet
-from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.provenance import device_name, provenance
 
-OURS: dict[str, dict[str, Any]] = {
-    "glow": {},
-    "checkpoint": {"memory": "checkpoint"},
-    "reverse": {"memory": "reverse"},
-    "bf16 nets": {"bf16": True},
-}
-PEER = "normflows"
 SHARED = ("n_levels", "width", "batch_size", "n_samples", "device")  # by all that is compared
-LEARNING_RATE = 1e-5  # so small that the weights, and so the numbers, stay what they are
-
-
-@dataclass
-class Case:
-    """One library at one setting, in one process."""
-
-    subject: str
-    n_steps: int
-    image_shape: tuple[int, int, int]
-    n_levels: int
-    width: int
-    batch_size: int
-    n_samples: int
-    device: str
-
-    def __post_init__(self) -> None:
-        torch.manual_seed(0)
-        shape = (self.batch_size, *self.image_shape)
-        self.images = torch.randint(256, shape, dtype=torch.uint8).to(self.device)
-        self.options = dict(OURS.get(self.subject, {}))
-        self.bf16 = self.options.pop("bf16", False)
-        self.model: Any = (self._peer() if self.subject == PEER else self._ours()).to(self.device)
-        self.optimizer = torch.optim.Adamax(self.model.parameters(), lr=LEARNING_RATE)
-
-    def operations(self) -> dict[str, Callable[[], Any]]:
-        """Return what is timed, by name."""
-        if self.subject == PEER:
-            sample = partial(self._without_gradients, self.model.sample, self.n_samples)
-            return {"train": self.train, "sample": sample}
-        if self.subject != "glow":
-            return {"train": self.train}
-        return {
-            "train": self.train,
-            "evaluate": partial(self._without_gradients, self.model.log_prob, self.images),
-            "encode": partial(self.model.encode, self.images),
-            "sample": partial(self.model.sample, self.n_samples),
-        }
-
-    def train(self) -> None:
-        """Take one step of the optimizer."""
-        self.optimizer.zero_grad()
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-            loss = self._loss()
-        loss.backward()
-        self.optimizer.step()
-
-    def _loss(self) -> Tensor:
-        if self.subject == PEER:
-            return self.model.forward_kld(self.images / 256)
-        latents, log_det = self.model(self.images)
-        log_prob = standard_normal_log_prob(latents) + log_det
-        return bits_per_dim(log_prob, self.image_shape).mean()
-
-    @torch.no_grad()
-    def _without_gradients(self, function: Callable[..., Any], *arguments: Any) -> None:
-        function(*arguments)
-
-    def _ours(self) -> glow.Glow:
-        net = partial(CouplingNet, width=self.width)
-        coupling = partial(AffineCoupling, net=net)
-        model = glow.Glow(
-            self.image_shape,
-            n_levels=self.n_levels,
-            n_steps=self.n_steps,
-            coupling=coupling,
-            **self.options,
-        )
-        model.initialize(self.images.cpu())
-        return model
-
-    def _peer(self) -> nn.Module:
-        import normflows as nf
-
-        channels, height, width = self.image_shape
-        flows, merges, bases = [], [], []
-        for level in range(self.n_levels):  # coarsest first
-            fold = 2 ** (self.n_levels - level)
-            inside = channels * fold * 2
-            blocks = [
-                nf.flows.GlowBlock(inside, self.width, split_mode="channel", scale=True)
-                for _ in range(self.n_steps)
-            ]
-            flows.append([*blocks, nf.flows.Squeeze()])
-            merges += [nf.flows.Merge()] if level else []
-            latent = inside // 2 if level else inside
-            bases.append(nf.distributions.DiagGaussian((latent, height // fold, width // fold)))
-        return nf.MultiscaleFlow(bases, flows, merges)
 
 
 @entry_point("bench")
@@ -137,7 +43,7 @@ def main(config: DictConfig) -> None:
     if PEER in subjects and not importlib.util.find_spec(PEER):
         console.print(f"{PEER} is not installed, and not measured: pip install -e '.[bench]'")
         subjects.remove(PEER)
-    rate = _matrix_product_rate(config.device)
+    rate = matrix_product_rate(config.device)
     rows: list[dict[str, Any]] = []
     for n_steps in config.n_steps:
         settings = {name: config[name] for name in SHARED} | {"n_steps": n_steps}
@@ -161,7 +67,11 @@ def main(config: DictConfig) -> None:
 def _measure(
     subjects: list[str], settings: dict[str, Any], n_rounds: int, rate: float
 ) -> list[dict[str, Any]]:
-    """Return one row for each subject: its times, taken turn by turn, and its memory."""
+    """Return one row for each subject: its times, taken turn by turn, and its memory.
+
+    The GFLOP/s of all of them are those of the work that ``glow`` does in the same time: what
+    others compute twice, or a peer in another way, does not count.
+    """
     with _quiet():
         cases = {subject: Case(subject=subject, **settings) for subject in subjects}
         operations = {
@@ -169,12 +79,12 @@ def _measure(
             for subject, case in cases.items()
             for name, operation in case.operations().items()
         }
-        seconds: dict[tuple[str, str], list[float]] = {key: [] for key in operations}
+        taken: dict[tuple[str, str], list[float]] = {key: [] for key in operations}
         for turn in range(n_rounds + 1):
             for key, operation in operations.items():
-                elapsed = _seconds(operation, settings["device"])
+                elapsed = seconds(operation, settings["device"])
                 if turn:  # the first warms up
-                    seconds[key].append(elapsed)
+                    taken[key].append(elapsed)
         with FlopCounterMode(display=False) as counter:
             Case(subject="glow", **settings).train()
         gigaflops = counter.get_total_flops() / 1e9
@@ -184,7 +94,7 @@ def _measure(
         for subject in subjects:
             with ProcessPoolExecutor(1, mp_context=context) as fresh:
                 memory = fresh.submit(_memory, {"subject": subject, **settings}).result()
-            times = {name: values for (who, name), values in seconds.items() if who == subject}
+            times = {name: values for (who, name), values in taken.items() if who == subject}
             achieved = gigaflops / statistics.median(times["train"])
             rows.append(
                 {
@@ -215,50 +125,15 @@ def _memory(settings: dict[str, Any]) -> dict[str, Any]:
         for parameter in case.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         case.optimizer.step()
-        before = _held(case.device)
+        before = megabytes_held(case.device)
         for _ in range(2):
             case.train()
-        peak = _peak(case.device)
+        peak = megabytes_peak(case.device)
     return {
         "parameters": sum(p.numel() for p in case.model.parameters()),
         "peak_megabytes": peak,
         "activation_megabytes": peak - before,
     }
-
-
-def _held(device: str) -> float:
-    """Return the megabytes in use: of the GPU, or of this process."""
-    return torch.cuda.memory_allocated() / 1e6 if device == "cuda" else _of_process("VmRSS")
-
-
-def _peak(device: str) -> float:
-    """Return the most megabytes that have been in use."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 1e6
-    return _of_process("VmHWM")
-
-
-def _of_process(what: str) -> float:
-    """Return megabytes, as Linux counts them for this process; nan elsewhere."""
-    status = Path("/proc/self/status")
-    found = re.search(rf"{what}:\s+(\d+) kB", status.read_text()) if status.exists() else None
-    return int(found[1]) / 1000 if found else float("nan")
-
-
-def _seconds(operation: Callable[[], Any], device: str) -> float:
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    operation()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def _matrix_product_rate(device: str, size: int = 2048) -> float:
-    """Return the GFLOP/s of a large float32 matrix product, the best of ten."""
-    a = torch.randn(size, size, device=device)
-    return 2e-9 * size**3 / min(_seconds(lambda: a @ a, device) for _ in range(10))
 
 
 def _print(rows: list[dict[str, Any]], rate: float) -> None:

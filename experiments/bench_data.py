@@ -1,12 +1,10 @@
 """Measure how fast batches come from a warm cache: python experiments/bench_data.py."""
 
 import json
-import re
 import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.table import Table
 
+from glow.benchmark import megabytes_held
 from glow.data import NPZ, Augmentation, ImageDataModule
 from glow.entry_point import console, entry_point
 from glow.provenance import provenance
@@ -34,10 +33,10 @@ def main(config: DictConfig) -> None:
             instantiate(config.data) if config.get("data") else _random_images(Path(folder), config)
         )
         data.prepare_data()
-        held_before = _megabytes_held()
+        held_before = megabytes_held("cpu", mapped=False)
         data.setup()
         speeds = _measure(data, config.n_rounds)
-        held = _megabytes_held() - held_before
+        held = megabytes_held("cpu", mapped=False) - held_before
     size = data.dataset("train").images.numel() / 1e6
     table = Table(title=f"{type(data).__name__}, batches of {data.batch_size}, one thread")
     table.add_column("images")
@@ -88,13 +87,6 @@ def _measure(data: ImageDataModule, n_rounds: int) -> dict[str, list[float]]:
             if turn:
                 speeds[name].append(n_images / (time.perf_counter() - start))
     return speeds
-
-
-def _megabytes_held() -> float:
-    """Return the memory that is the process's own, without what files are mapped to (Linux)."""
-    status = Path("/proc/self/status")
-    found: Any = re.search(r"RssAnon:\s+(\d+) kB", status.read_text()) if status.exists() else None
-    return int(found[1]) / 1000 if found else float("nan")
 
 
 if __name__ == "__main__":

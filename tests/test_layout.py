@@ -11,7 +11,14 @@ ORDER = (
     ("glow.model",),
     ("glow.manipulation", "glow.checkpoint", "glow.reference"),
     ("glow",),  # the package itself offers what is above
-    ("glow.figures", "glow.data", "glow.loggers", "glow.run_folder", "glow.entry_point"),
+    (
+        "glow.benchmark",
+        "glow.figures",
+        "glow.data",
+        "glow.loggers",
+        "glow.run_folder",
+        "glow.entry_point",
+    ),
     ("glow.lightning_module",),
     ("glow.callbacks",),
     ("experiments",),

@@ -1,0 +1,122 @@
+"""One subject of a benchmark: a Glow of ours under some setting, or a peer's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import glow
+from glow.layers import AffineCoupling, CouplingNet, Memory
+from glow.likelihood import bits_per_dim, standard_normal_log_prob
+
+PEER = "normflows"
+LEARNING_RATE = 1e-5  # so small that the weights, and so the numbers, stay what they are
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one subject of ours has of its own."""
+
+    memory: Memory = "keep"
+    bf16: bool = False
+
+
+OURS = {
+    "glow": Setting(),
+    "checkpoint": Setting(memory="checkpoint"),
+    "reverse": Setting(memory="reverse"),
+    "bf16 nets": Setting(bf16=True),
+}
+
+
+@dataclass
+class Case:
+    """A subject at one size, with its optimizer and a batch of random images.
+
+    ``subject`` is a key of ``OURS``, or ``PEER``, whose model is its own Glow of the same K, L and
+    width.
+    """
+
+    subject: str
+    n_steps: int
+    image_shape: tuple[int, int, int]
+    n_levels: int
+    width: int
+    batch_size: int
+    n_samples: int
+    device: str
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(0)
+        shape = (self.batch_size, *self.image_shape)
+        self.images = torch.randint(256, shape, dtype=torch.uint8).to(self.device)
+        self.setting = OURS.get(self.subject, Setting())
+        self.model: Any = (self._peer() if self.subject == PEER else self._ours()).to(self.device)
+        self.optimizer = torch.optim.Adamax(self.model.parameters(), lr=LEARNING_RATE)
+
+    def operations(self) -> dict[str, Callable[[], Any]]:
+        """Return what is timed, by name."""
+        if self.subject == PEER:
+            sample = partial(self._without_gradients, self.model.sample, self.n_samples)
+            return {"train": self.train, "sample": sample}
+        if self.subject != "glow":
+            return {"train": self.train}
+        return {
+            "train": self.train,
+            "evaluate": partial(self._without_gradients, self.model.log_prob, self.images),
+            "encode": partial(self.model.encode, self.images),
+            "sample": partial(self.model.sample, self.n_samples),
+        }
+
+    def train(self) -> None:
+        """Take one step of the optimizer."""
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.setting.bf16):
+            loss = self._loss()
+        loss.backward()
+        self.optimizer.step()
+
+    def _loss(self) -> Tensor:
+        if self.subject == PEER:
+            return self.model.forward_kld(self.images / 256)
+        latents, log_det = self.model(self.images)
+        log_prob = standard_normal_log_prob(latents) + log_det
+        return bits_per_dim(log_prob, self.image_shape).mean()
+
+    @torch.no_grad()
+    def _without_gradients(self, function: Callable[..., Any], *arguments: Any) -> None:
+        function(*arguments)
+
+    def _ours(self) -> glow.Glow:
+        net = partial(CouplingNet, width=self.width)
+        coupling = partial(AffineCoupling, net=net)
+        model = glow.Glow(
+            self.image_shape,
+            n_levels=self.n_levels,
+            n_steps=self.n_steps,
+            coupling=coupling,
+            memory=self.setting.memory,
+        )
+        model.initialize(self.images.cpu())
+        return model
+
+    def _peer(self) -> nn.Module:
+        import normflows as nf
+
+        channels, height, width = self.image_shape
+        flows, merges, bases = [], [], []
+        for level in range(self.n_levels):  # coarsest first
+            fold = 2 ** (self.n_levels - level)
+            inside = channels * fold * 2
+            blocks = [
+                nf.flows.GlowBlock(inside, self.width, split_mode="channel", scale=True)
+                for _ in range(self.n_steps)
+            ]
+            flows.append([*blocks, nf.flows.Squeeze()])
+            merges += [nf.flows.Merge()] if level else []
+            latent = inside // 2 if level else inside
+            bases.append(nf.distributions.DiagGaussian((latent, height // fold, width // fold)))
+        return nf.MultiscaleFlow(bases, flows, merges)

@@ -58,7 +58,6 @@ class CelebA(PictureDataModule):
         """Return the crop, the files that list the pictures, and the pictures."""
         lists = [self._file("list_attr_celeba.txt"), self._file("list_eval_partition.txt")]
         return {
-            "split": split,
             "crop": self.crop,
             "lists": [stamp_of(path.stat()) for path in lists],
             "pictures": sorted(self._stamps().items()),

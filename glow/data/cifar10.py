@@ -75,7 +75,7 @@ class CIFAR10(PictureDataModule):
         if self._pictures.is_dir():
             return super().identity(split)
         files = self.files_below(self._batches)
-        return {"files": files, "split": split, "n_val": self.n_val}
+        return {"files": files, "n_val": self.n_val}
 
     def decode(self, split: SplitName) -> Iterator[Batch]:
         """Yield the images of a split."""

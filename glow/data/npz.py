@@ -46,7 +46,6 @@ class NPZ(CachedDataModule):
         """Return the files of a split, and how labels are counted."""
         files = self._files(split) or self._files("train")
         return {
-            "split": split,
             "cut": self._missing_splits(),
             "files": [[path.name, stamp_of(path.stat())] for path in files],
             "first_label": self.first_label,

@@ -68,6 +68,14 @@ def test_the_validation_images_are_always_the_same(tmp_path: Path) -> None:
     assert torch.equal(first, again)
 
 
+@pytest.mark.parametrize("layout", WRITERS)
+@pytest.mark.usefixtures("trusting")
+def test_another_number_of_validation_images_decodes_anew(layout: str, tmp_path: Path) -> None:
+    WRITERS[layout](tmp_path)
+    for n_val in (10, 5):
+        assert len(cifar10(tmp_path, n_val=n_val).dataset("val")) == n_val
+
+
 def test_what_is_absent_names_the_ways_out(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as told:
         cifar10(tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import BaseFileLock, FileLock
 
 from glow.data.decoded_cache import DecodedCache
 
@@ -93,3 +94,17 @@ def test_more_is_mapped_than_there_is_memory(tmp_path: Path) -> None:
     (huge.path / "about.json").write_text(json.dumps({"shape": shape}))
     images, _ = huge.open()
     assert images[[0, 5, 99999], 0, 0].sum() == 0
+
+
+def test_what_another_has_built_while_we_waited_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "glow.data.decoded_cache.FileLock"
+
+    def slow_lock(path: str) -> BaseFileLock:
+        monkeypatch.setattr(name, FileLock)
+        build(tmp_path)
+        return FileLock(path)
+
+    monkeypatch.setattr(name, slow_lock)
+    cache(tmp_path).build(lambda: pytest.fail("built a second time"), (3, 4, 5))

@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ def decode_image(content: bytes, image_shape: tuple[int, int, int]) -> NDArray[n
 RED = (200, 30, 10)
 
 
-def content(image: Image.Image, kind: str = "PNG", **options: int) -> bytes:
+def content(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -88,3 +89,12 @@ def test_another_size_is_cropped_centrally_and_resized() -> None:
 def test_what_is_no_whole_picture_is_told(broken: bytes, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         decode_image(broken, (3, 4, 6))
+
+
+def test_a_picture_stands_as_its_camera_was_held() -> None:
+    lying = Image.new("L", (6, 4), 0)
+    lying.paste(255, (0, 0, 6, 2))  # what is above, until it is turned clockwise
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = decode_image(content(lying, "PNG", exif=exif), (1, 6, 4))
+    assert pixels[0, 0].tolist() == [0, 0, 255, 255]

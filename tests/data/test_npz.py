@@ -81,8 +81,20 @@ def test_a_changed_file_or_setting_builds_anew(root: Path) -> None:
     np.savez(root / "train.npz", images=images(0, 40), labels=np.arange(40) % 2)
     assert npz(root).dataset("train").labels.sum() == 0
     assert npz(root, n_classes=2).dataset("train").labels.sum() > 0
+    first = npz(root, n_classes=3).dataset("train").labels
+    assert torch.equal(npz(root, n_classes=3, first_label=-1).dataset("train").labels, first + 1)
     np.savez(root / "train.npz", images=images(100, 41), labels=np.arange(41) % 2)
     assert min(numbers(npz(root), "train")) >= 100
+    np.savez(root / "extra.npz", images=images(0, 5))
+    assert len(npz(root, test="extra.npz").dataset("train")) == 39  # no test images cut from it
+
+
+def test_files_are_in_the_order_of_their_numbers(root: Path) -> None:
+    for i in range(1, 12):
+        np.savez(root / f"train_{i}.npz", images=images(10 * i, 2))
+    np.savez(root / "val.npz", images=images(0, 2))
+    data = npz(root, test="val.npz", val="val.npz")
+    assert numbers(data, "train") == [10 * i + j for i in range(1, 12) for j in range(2)]
 
 
 def test_no_file_is_both_trained_and_tested_on(root: Path) -> None:

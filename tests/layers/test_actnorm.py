@@ -38,6 +38,16 @@ def test_a_layer_is_initialized_once() -> None:
     assert (actnorm.bias < 0).all()
 
 
+def test_a_layer_that_is_met_twice_takes_the_first_input() -> None:
+    actnorm = ActNorm(2)
+    x = torch.randn(10, 2, 4, 4)
+    with data_dependent_init(actnorm):
+        first, _ = actnorm(x)
+        second, _ = actnorm(3 * x)
+    torch.testing.assert_close(first, actnorm(x)[0])
+    torch.testing.assert_close(second, actnorm(3 * x)[0])
+
+
 def test_a_constant_channel_stays_finite() -> None:
     actnorm = ActNorm(1)
     with data_dependent_init(actnorm):

@@ -33,9 +33,10 @@ def steps(memory: Memory, n: int = 6, channels: int = 4, noise: float = 0.1) -> 
     return perturb(Chain(*parts, memory=memory), noise)
 
 
-def gradients(chain: nn.Module, x: Tensor) -> dict[str, Tensor]:
+def gradients(chain: nn.Module, x: Tensor, *, lowered: bool = False) -> dict[str, Tensor]:
     x = x.clone().requires_grad_()
-    y, log_det = chain(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=lowered):
+        y, log_det = chain(x)
     (y.square().sum() + 3 * log_det.square().sum()).backward()
     assert x.grad is not None
     found = {name: p.grad for name, p in chain.named_parameters() if p.grad is not None}
@@ -98,11 +99,11 @@ def test_gradients_accumulate(memory: Memory) -> None:
 
 @pytest.mark.parametrize("memory", OTHERS)
 def test_they_agree_under_autocast(memory: Memory) -> None:
+    """Which the backward pass, as in Lightning, runs outside of, but not what it recomputes."""
     x = torch.randn(3, 4, 4, 2)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        kept, other = gradients(steps("keep"), x), gradients(steps(memory), x)
-    assert distance(other, kept) < 1e-2
-    assert distance(gradients(steps("keep"), x), kept) > 1e-4  # bfloat16 has been at work
+    kept, other = (gradients(steps(policy), x, lowered=True) for policy in ("keep", memory))
+    from_bfloat16 = distance(gradients(steps("keep"), x), kept)
+    assert distance(other, kept) < 0.2 * from_bfloat16
 
 
 def bytes_saved(memory: Memory, n: int) -> int:

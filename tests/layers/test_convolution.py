@@ -54,4 +54,5 @@ def test_what_is_scattered_is_added_up_in_float32() -> None:
         towards_fewer = convolve(torch.randn(1, 3, 3, 4), torch.randn(2, 4, 3, 3), torch.zeros(2))
         towards_more = convolve(torch.randn(1, 3, 3, 2), torch.randn(4, 2, 3, 3), torch.zeros(4))
     assert towards_fewer.dtype == torch.float32
+    assert scatter(torch.ones(1, 3, 3, 18, dtype=torch.bfloat16), 3).dtype == torch.float32
     assert towards_more.dtype == torch.bfloat16

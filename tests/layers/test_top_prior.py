@@ -61,3 +61,8 @@ def test_without_a_classifier_the_loss_is_zero() -> None:
 def test_wrong_labels_are_told(labels: torch.Tensor | None, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         ClassConditionalPrior(3, n_classes=10)(torch.randn(2, 3, 4, 4), labels)
+
+
+def test_no_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 class, but the data has n_classes=0"):
+        ClassConditionalPrior(3, n_classes=0)

@@ -1,13 +1,9 @@
-"""Time a Glow and measure its memory, beside a peer: python experiments/bench.py n_steps=[4,8]."""
+"""Time a Glow and measure its memory, beside a peer: python experiments/bench.py n_steps=[8]."""
 
 import importlib.util
 import json
-import multiprocessing
 import statistics
-import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +11,19 @@ import torch
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.table import Table
-from torch.utils.flop_counter import FlopCounterMode
 
 from glow import figures
-from glow.benchmark import (
-    OURS,
-    PEER,
-    Case,
-    matrix_product_rate,
-    megabytes_held,
-    megabytes_peak,
-    seconds,
-)
+from glow.benchmark import OURS, PEER, compare_choices, compare_subjects, matrix_product_rate
 from glow.entry_point import console, entry_point
 from glow.provenance import device_name, provenance
 
-SHARED = ("n_levels", "width", "batch_size", "n_samples", "device")  # by all that is compared
+SWEPT = {"n_steps": "steps per level, K", "batch_size": "batch size", "width": "width"}
+RATES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @entry_point("bench")
 def main(config: DictConfig) -> None:
-    """Measure, print a table, write what was measured and a plot."""
+    """Measure, print tables, write what was measured and a plot."""
     torch.set_num_threads(config.threads or torch.get_num_threads())
     subjects = list(config.subjects)
     if unknown := set(subjects) - {*OURS, PEER}:
@@ -43,111 +31,56 @@ def main(config: DictConfig) -> None:
     if PEER in subjects and not importlib.util.find_spec(PEER):
         console.print(f"{PEER} is not installed, and not measured: pip install -e '.[bench]'")
         subjects.remove(PEER)
-    rate = matrix_product_rate(config.device)
+    rates = {name: matrix_product_rate(config.device, dtype) for name, dtype in RATES.items()}
+    fixed: dict[str, Any] = {
+        "image_shape": tuple(config.image_shape),
+        **{name: config[name] for name in ("n_levels", "n_samples", "device")},
+    }
     rows: list[dict[str, Any]] = []
-    for n_steps in config.n_steps:
-        settings = {name: config[name] for name in SHARED} | {"n_steps": n_steps}
-        settings["image_shape"] = tuple(config.image_shape)
-        rows += _measure(subjects, settings, config.n_rounds, rate)
-    _print(rows, rate)
-    output = Path(config.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    for size in _sizes(config):
+        rows += compare_subjects(subjects, {**fixed, **size}, config.n_rounds, rates)
+    choices = compare_choices({**fixed, **next(_sizes(config))}, config.n_rounds)
+    _print(rows, rates)
+    _print_choices(choices)
     result = {
-        **{name: config[name] for name in ("width", "batch_size", "n_samples")},
+        **fixed,
         "device": device_name(torch.device(config.device)),
-        "matrix_product_gflops": rate,
+        "threads": torch.get_num_threads(),
+        "matrix_product_gflops": rates,
         "rows": rows,
+        "choices": choices,
         **provenance(),
     }
+    output = Path(config.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
     figures.save(_plot(rows), output.with_suffix(".png"))
     console.print(f"written {output}.json and {output}.png")
 
 
-def _measure(
-    subjects: list[str], settings: dict[str, Any], n_rounds: int, rate: float
-) -> list[dict[str, Any]]:
-    """Return one row for each subject: its times, taken turn by turn, and its memory.
-
-    The GFLOP/s of all of them are those of the work that ``glow`` does in the same time: what
-    others compute twice, or a peer in another way, does not count.
-    """
-    with _quiet():
-        cases = {subject: Case(subject=subject, **settings) for subject in subjects}
-        operations = {
-            (subject, name): operation
-            for subject, case in cases.items()
-            for name, operation in case.operations().items()
-        }
-        taken: dict[tuple[str, str], list[float]] = {key: [] for key in operations}
-        for turn in range(n_rounds + 1):
-            for key, operation in operations.items():
-                elapsed = seconds(operation, settings["device"])
-                if turn:  # the first warms up
-                    taken[key].append(elapsed)
-        with FlopCounterMode(display=False) as counter:
-            Case(subject="glow", **settings).train()
-        gigaflops = counter.get_total_flops() / 1e9
-        del cases, operations
-        context = multiprocessing.get_context("spawn")
-        rows = []
-        for subject in subjects:
-            with ProcessPoolExecutor(1, mp_context=context) as fresh:
-                memory = fresh.submit(_memory, {"subject": subject, **settings}).result()
-            times = {name: values for (who, name), values in taken.items() if who == subject}
-            achieved = gigaflops / statistics.median(times["train"])
-            rows.append(
-                {
-                    "subject": subject,
-                    "n_steps": settings["n_steps"],
-                    "seconds": times,
-                    "images_per_second": {
-                        name: settings["n_samples" if name == "sample" else "batch_size"]
-                        / statistics.median(values)
-                        for name, values in times.items()
-                    },
-                    "gflops": achieved,
-                    "part_of_matrix_product_rate": achieved / rate,
-                    **memory,
-                }
-            )
-        return rows
+def _sizes(config: DictConfig) -> Iterator[dict[str, int]]:
+    """Yield the first values of all that is swept, then the others of each, one at a time."""
+    base = {name: config[name][0] for name in SWEPT}
+    yield base
+    for name in SWEPT:
+        for value in config[name][1:]:
+            yield {**base, name: value}
 
 
-def _memory(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a case, and the megabytes that two training steps need.
-
-    ``activations`` is the peak less what is held by the model, its gradients and the state of the
-    optimizer before the first of them.
-    """
-    with _quiet():
-        case = Case(**settings)
-        for parameter in case.model.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        case.optimizer.step()
-        before = megabytes_held(case.device)
-        for _ in range(2):
-            case.train()
-        peak = megabytes_peak(case.device)
-    return {
-        "parameters": sum(p.numel() for p in case.model.parameters()),
-        "peak_megabytes": peak,
-        "activation_megabytes": peak - before,
-    }
-
-
-def _print(rows: list[dict[str, Any]], rate: float) -> None:
-    table = Table(title=f"medians; matrix products run at {rate:,.0f} GFLOP/s", padding=(0, 0))
-    headings = ("K", "", "s/step", "of rate", "evaluate", "encode", "sample", "activations")
-    for heading in headings:
-        table.add_column(heading, justify="left" if not heading else "right")
+def _print(rows: list[dict[str, Any]], rates: dict[str, float]) -> None:
+    told = ", ".join(f"{rate:,.0f} GFLOP/s in {name}" for name, rate in rates.items())
+    table = Table(title=f"medians; matrix products run at {told}", padding=(0, 0))
+    for heading in ("K", "batch", "width", "subject", "s/step", "spread", "of rate"):
+        table.add_column(heading, justify="left" if heading == "subject" else "right")
+    for heading in ("evaluate", "encode", "sample", "activations"):
+        table.add_column(heading, justify="right")
     for row in rows:
-        values = row["seconds"]["train"]
         speeds = row["images_per_second"]
         table.add_row(
-            str(row["n_steps"]),
+            *(str(row[name]) for name in SWEPT),
             row["subject"],
-            f"{statistics.median(values):.3f}",
+            f"{row['median_seconds']['train']:.3f}",
+            f"{_spread(row['seconds']['train']):.0%}",
             f"{row['part_of_matrix_product_rate']:.0%}",
             *(
                 f"{speeds[name]:,.0f}/s" if name in speeds else ""
@@ -158,30 +91,52 @@ def _print(rows: list[dict[str, Any]], rate: float) -> None:
     console.print(table)
 
 
+def _spread(values: list[float]) -> float:
+    """Return how far values lie from each other: the largest less the smallest, by the median."""
+    return (max(values) - min(values)) / statistics.median(values)
+
+
+def _print_choices(choices: list[dict[str, Any]]) -> None:
+    table = Table(title="one choice at a time, forward and backward", padding=(0, 0))
+    for heading in ("choice", "taken", "level", "plain", "chosen", "ratio"):
+        table.add_column(heading, justify="left" if heading == "choice" else "right")
+    for row in choices:
+        plain, chosen = row["plain_seconds"], row["chosen_seconds"]
+        table.add_row(
+            row["choice"],
+            "yes" if row["taken"] else "no",
+            str(row["level"]),
+            f"{1e3 * plain:.2f} ms",
+            f"{1e3 * chosen:.2f} ms",
+            f"{chosen / plain:.2f}",
+        )
+    console.print(table)
+
+
 def _plot(rows: list[dict[str, Any]]) -> Figure:
-    """Draw how seconds and memory grow with K."""
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    time_axes, memory_axes = figure.subplots(1, 2)
-    for subject in dict.fromkeys(row["subject"] for row in rows):
-        own = [row for row in rows if row["subject"] == subject]
-        k = [row["n_steps"] for row in own]
-        medians = [statistics.median(row["seconds"]["train"]) for row in own]
-        time_axes.plot(k, medians, marker="o", label=subject)
-        memory_axes.plot(k, [row["activation_megabytes"] for row in own], marker="o")
-    time_axes.set(xlabel="steps per level, K", ylabel="seconds per training step", ylim=(0, None))
-    memory_axes.set(xlabel="steps per level, K", ylabel="MB for activations", ylim=(0, None))
-    time_axes.legend(fontsize=8)
-    for axes in (time_axes, memory_axes):
-        axes.grid(alpha=0.3)
+    """Draw how seconds and memory grow with whatever was swept."""
+    base = {name: rows[0][name] for name in SWEPT}
+    swept = [name for name in SWEPT if len({row[name] for row in rows}) > 1] or ["n_steps"]
+    figure = Figure(figsize=(4.2 * len(swept), 7), layout="constrained")
+    axes = figure.subplots(2, len(swept), squeeze=False, sharex="col", sharey="row")
+    for column, name in enumerate(swept):
+        on_axis = [row for row in rows if all(row[n] == base[n] for n in SWEPT if n != name)]
+        for subject in dict.fromkeys(row["subject"] for row in on_axis):
+            own = [row for row in on_axis if row["subject"] == subject]
+            own.sort(key=lambda row: row[name])
+            x = [row[name] for row in own]
+            times = [row["median_seconds"]["train"] for row in own]
+            axes[0, column].plot(x, times, marker="o", label=subject)
+            axes[1, column].plot(x, [row["activation_megabytes"] for row in own], marker="o")
+        fixed = ", ".join(f"{SWEPT[n]} {base[n]}" for n in SWEPT if n != name)
+        axes[0, column].set_title(fixed, fontsize=9)
+        axes[1, column].set_xlabel(SWEPT[name])
+    axes[0, 0].set(ylabel="seconds per training step", ylim=(0, None))
+    axes[1, 0].set(ylabel="MB for activations", ylim=(0, None))
+    axes[0, 0].legend(fontsize=8)
+    for one in axes.flat:
+        one.grid(alpha=0.3)
     return figure
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the peer is warned of to itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 if __name__ == "__main__":

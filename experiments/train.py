@@ -36,7 +36,10 @@ def train(config: DictConfig) -> float | None:
     folder = RunFolder(Path(config.run_dir))
     data: ImageDataModule = instantiate(config.data)
     module = GlowModule(
-        instantiate(config.model), instantiate(config.optimizer), instantiate(config.scheduler)
+        instantiate(config.model),
+        instantiate(config.optimizer),
+        instantiate(config.scheduler),
+        compiled=config.compiled,
     )
     callbacks = list(instantiate(config.callbacks).values())
     loggers = list(instantiate(config.logger).values())

@@ -1,6 +1,7 @@
 """The multi-scale flow of the paper's figure 2: step, level, and the whole."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +12,11 @@ from glow.layers import (
     AffineCoupling,
     Bijection,
     Chain,
+    InvertibleConv,
     LearnedPrior,
     LUInvertibleConv,
     Memory,
+    NormalizedConv,
     Split,
     Squeeze,
     TopPrior,
@@ -25,14 +28,19 @@ TopFactory = Callable[[int], TopPrior]  # channels -> top prior
 
 
 class FlowStep(Chain):
-    """One step of flow: ActNorm, permutation, coupling. Paper figure 2a."""
+    """One step of flow: ActNorm, permutation, coupling. Paper figure 2a.
+
+    The first two are one part of the chain; before a 1x1 convolution the ActNorm is folded into it.
+    """
 
     def __init__(self, channels: int, permutation: LayerFactory, coupling: LayerFactory) -> None:
-        super().__init__(
-            actnorm=ActNorm(channels),
-            permutation=permutation(channels),
-            coupling=coupling(channels),
+        actnorm, permuted = ActNorm(channels), permutation(channels)
+        mix = (
+            NormalizedConv(actnorm, permuted)
+            if isinstance(permuted, InvertibleConv)
+            else Chain(actnorm=actnorm, permutation=permuted)
         )
+        super().__init__(mix=mix, coupling=coupling(channels))
 
 
 class Level(Chain):
@@ -71,6 +79,7 @@ class MultiScaleFlow(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_shapes = latent_shapes(image_shape, n_levels)
+        self.memory = memory
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, got {n_steps}")
         # Each split keeps half of a level's 4C channels, so level i starts from 2^i C of them.
@@ -87,6 +96,21 @@ class MultiScaleFlow(nn.Module):
         drifts = [level.steps.drift for level in self.levels]  # type: ignore[union-attr]
         known = [drift for drift in drifts if isinstance(drift, Tensor)]
         return torch.stack(known).max() if known else None
+
+    def compile_steps(self, **options: Any) -> None:
+        """Compile the steps of flow, with the options of ``torch.compile``.
+
+        What is compiled is the forward pass, once for all steps of a level that alike ones precede.
+        With ``memory="reverse"``, which runs no step as a whole, it is the coupling networks.
+        """
+        torch._dynamo.config.recompile_limit = max(
+            torch._dynamo.config.recompile_limit, 4 * len(self.levels)
+        )
+        for step in self.modules():
+            if isinstance(step, FlowStep):
+                whole = self.memory != "reverse"
+                for module in (step,) if whole else step.get_submodule("coupling").children():
+                    module.compile(dynamic=False, **options)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> tuple[Latents, Tensor]:
         """Map continuous images (B,C,H,W), given labels (B,), to latents and log_det (B,)."""

@@ -35,7 +35,8 @@ class GlowModule(LightningModule):
     The loss is the mean bits/dim of a batch, plus the bits of the top prior's classifier where it
     has one. ``optimizer`` and ``scheduler`` are functions of the parameters and of the optimizer,
     classes of torch or partials of them. Where one takes ``steps_per_epoch`` or ``total_steps`` and
-    leaves it open, it is told.
+    leaves it open, it is told. With ``compiled`` the steps of flow are, for training alone
+    (``MultiScaleFlow.compile_steps``).
 
     Logged, in bits/dim: ``*/bits_per_dim`` and its two parts, ``*/latent_bits`` from
     ``log N(latents; 0, I)`` and ``*/log_det_bits`` from the log-determinant; ``train/drift`` of a
@@ -49,13 +50,21 @@ class GlowModule(LightningModule):
         model: Glow,
         optimizer: OptimizerFactory = torch.optim.Adamax,
         scheduler: SchedulerFactory | None = None,
+        *,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
+        self.compiled = compiled
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
         # One value per image, from all processes; non-finite ones are ours to report.
         self.evaluated = nn.ModuleDict({name: CatMetric(nan_strategy="disable") for name in PARTS})
+
+    def on_fit_start(self) -> None:
+        """Compile the steps, whose ActNorms have been set by now."""
+        if self.compiled:
+            self.model.flow.compile_steps()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
@@ -100,7 +109,7 @@ class GlowModule(LightningModule):
 
     def _evaluate(self, batch: Batch) -> None:
         images, labels = batch
-        with full_precision(images):
+        with full_precision(images), torch.compiler.set_stance("force_eager"):
             parts = self._parts(*self.model(images, labels, noise=noise_of(images)))
         for name, bits in parts.items():
             self.evaluated[name].update(bits)  # type: ignore[operator]

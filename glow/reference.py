@@ -97,13 +97,13 @@ def _translate(variables: Variables, config: Mapping[str, Any]) -> Iterator[tupl
         for step in range(config["depth"]):
             theirs = f"model/{level}/{step}"
             ours = f"flow.levels.{level}.steps.{step}"
-            yield from _actnorm(variables, f"{theirs}/actnorm", f"{ours}.actnorm")
+            yield from _actnorm(variables, f"{theirs}/actnorm", f"{ours}.mix.actnorm")
             if config["flow_permutation"] == 1:
                 indices = _tensor(variables[f"{theirs}/shuffle/indices"]).long()
-                yield f"{ours}.permutation.indices", indices
+                yield f"{ours}.mix.permutation.indices", indices
             if config["flow_permutation"] == 2:
                 weight = _tensor(variables[f"{theirs}/invconv/W"])
-                yield f"{ours}.permutation.weight", weight.T
+                yield f"{ours}.mix.permutation.weight", weight.T
             net = f"{ours}.coupling.net"
             yield from _kernel(variables, f"{theirs}/f1/l_1", f"{net}.conv_in", edge=True)
             yield from _actnorm(variables, f"{theirs}/f1/l_1/actnorm", f"{net}.actnorm_in")

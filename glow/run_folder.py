@@ -17,6 +17,7 @@ MAY_DIFFER = (
     "trainer.",
     "callbacks.",
     "model.memory",
+    "compiled",
     "logger.",
     "data.root",
     "data.cache_dir",

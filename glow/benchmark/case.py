@@ -22,6 +22,8 @@ class Setting:
 
     memory: Memory = "keep"
     bf16: bool = False
+    tf32: bool = False  # of a GPU
+    compiled: bool = False
 
 
 OURS = {
@@ -29,6 +31,9 @@ OURS = {
     "checkpoint": Setting(memory="checkpoint"),
     "reverse": Setting(memory="reverse"),
     "bf16 nets": Setting(bf16=True),
+    "tf32": Setting(tf32=True),
+    "compiled": Setting(compiled=True),
+    "bf16 compiled": Setting(bf16=True, compiled=True),
 }
 
 
@@ -57,11 +62,21 @@ class Case:
         self.model: Any = (self._peer() if self.subject == PEER else self._ours()).to(self.device)
         self.optimizer = torch.optim.Adamax(self.model.parameters(), lr=LEARNING_RATE)
 
+    @property
+    def precision(self) -> str:
+        """That of most of the work."""
+        return "bfloat16" if self.setting.bf16 else "float32"
+
     def operations(self) -> dict[str, Callable[[], Any]]:
         """Return what is timed, by name."""
         if self.subject == PEER:
-            sample = partial(self._without_gradients, self.model.sample, self.n_samples)
-            return {"train": self.train, "sample": sample}
+            x = self.images / 256
+            return {
+                "train": self.train,
+                "evaluate": partial(self._without_gradients, self.model.forward_kld, x),
+                "encode": partial(self._without_gradients, self.model.inverse_and_log_det, x),
+                "sample": partial(self._without_gradients, self.model.sample, self.n_samples),
+            }
         if self.subject != "glow":
             return {"train": self.train}
         return {
@@ -74,6 +89,7 @@ class Case:
     def train(self) -> None:
         """Take one step of the optimizer."""
         self.optimizer.zero_grad()
+        torch.set_float32_matmul_precision("high" if self.setting.tf32 else "highest")
         with torch.autocast(self.device, torch.bfloat16, enabled=self.setting.bf16):
             loss = self._loss()
         loss.backward()
@@ -101,6 +117,8 @@ class Case:
             memory=self.setting.memory,
         )
         model.initialize(self.images.cpu())
+        if self.setting.compiled:
+            model.flow.compile_steps()
         return model
 
     def _peer(self) -> nn.Module:

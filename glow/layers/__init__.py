@@ -8,7 +8,12 @@ from glow.layers.coupling_net import CouplingNet
 from glow.layers.dequantize import Dequantize
 from glow.layers.edge_conv import EdgeConv2d
 from glow.layers.gaussian import degaussianize, gaussianize
-from glow.layers.invertible_conv import InvertibleConv, LUInvertibleConv, PlainInvertibleConv
+from glow.layers.invertible_conv import (
+    InvertibleConv,
+    LUInvertibleConv,
+    NormalizedConv,
+    PlainInvertibleConv,
+)
 from glow.layers.permutation import Permutation, ReversePermutation, ShufflePermutation
 from glow.layers.split import Split
 from glow.layers.squeeze import Squeeze
@@ -29,6 +34,7 @@ __all__ = [
     "LUInvertibleConv",
     "LearnedPrior",
     "Memory",
+    "NormalizedConv",
     "Permutation",
     "PlainInvertibleConv",
     "ReversePermutation",

@@ -36,9 +36,12 @@ class ActNorm(Bijection):
             self.initialize(x)
             self.fitting = False
         height, width = x.shape[-2:]
-        log_scale = self.log_scale_factor * self.log_scale
-        y = (x + self.bias) * log_scale.exp()
-        return y, (height * width * log_scale.sum()).expand(x.shape[0])
+        y = (x + self.bias) * (self.log_scale_factor * self.log_scale).exp()
+        return y, (height * width * self.log_abs_det()).expand(x.shape[0])
+
+    def log_abs_det(self) -> Tensor:
+        """Return what one pixel adds to ``log_det``, a scalar."""
+        return self.log_scale_factor * self.log_scale.sum()
 
     def scale_and_shift(self) -> tuple[Tensor, Tensor]:
         """Return what ``y = scale * x + shift`` takes, both (C,), to fold into other layers."""

@@ -42,6 +42,8 @@ def scatter(patches: Tensor, size: int) -> Tensor:
 
     The adjoint of ``gather``, in float32 or wider.
     """
+    if torch.compiler.is_compiling():
+        return _scatter_as_a_sum(patches, size)
     batch, height, width, columns = patches.shape
     margin = size // 2
     dtype = torch.promote_types(patches.dtype, torch.float32)
@@ -52,6 +54,23 @@ def scatter(patches: Tensor, size: int) -> Tensor:
         i, j = divmod(tap, size)
         padded[:, i : i + height, j : j + width] += values
     return padded[:, margin : margin + height, margin : margin + width]
+
+
+def _scatter_as_a_sum(patches: Tensor, size: int) -> Tensor:
+    """Do the same without a change in place.
+
+    A compiler makes one loop of this, and of those changes an expression that grows with 2^taps.
+    """
+    height, width = patches.shape[1:3]
+    margin = size // 2
+    dtype = torch.promote_types(patches.dtype, torch.float32)
+    padded = F.pad(patches, (0, 0, margin, margin, margin, margin)).to(dtype)
+    total: Tensor | int = 0
+    for tap, values in enumerate(padded.chunk(size**2, dim=3)):
+        top, left = (2 * margin - place for place in divmod(tap, size))
+        total = total + values[:, top : top + height, left : left + width]
+    assert isinstance(total, Tensor)
+    return total
 
 
 class _Linear(torch.autograd.Function):

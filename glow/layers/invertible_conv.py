@@ -4,14 +4,17 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from glow.layers.actnorm import ActNorm
 from glow.layers.bijection import Bijection, full_precision, in_float64
 
 
 class InvertibleConv(Bijection):
-    r"""Multiply the channel vector of every pixel by one square matrix: ``y = W x``.
+    r"""Multiply the channel vector of every pixel by one square matrix: ``y = W (x + bias)``.
 
-    ``log_det = H * W * log|det W|``. Subclasses say how the matrix is parametrized.
+    ``log_det = H * W * log|det W|``. Subclasses say how the matrix is parametrized, and may have a
+    bias.
 
     Paper section 3.2.
     """
@@ -30,17 +33,23 @@ class InvertibleConv(Bijection):
     def log_abs_det(self) -> Tensor:
         """Return log|det W|, a scalar."""
 
+    def bias(self) -> Tensor | None:
+        """Return the bias (C,), if there is one."""
+        return None
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mix the channels of (B,C,H,W)."""
         height, width = x.shape[-2:]
         with full_precision(x):
-            y = _mix(x, self.matrix())
+            matrix, bias = self.matrix(), self.bias()
+            y = _mix(x, matrix, None if bias is None else matrix @ bias)
             return y, (height * width * self.log_abs_det()).expand(x.shape[0])
 
     def inverse(self, y: Tensor) -> Tensor:
         """Mix them back."""
         with full_precision(y):
-            return _mix(y, self._inverse_matrix_once())
+            bias = self.bias()
+            return _mix(y, self._inverse_matrix_once(), None if bias is None else -bias)
 
     def _inverse_matrix_once(self) -> Tensor:
         """Return the inverse matrix, computed when the parameters have changed and not before.
@@ -128,13 +137,49 @@ class LUInvertibleConv(InvertibleConv):
         return self.lu.diagonal().sum()
 
 
+class NormalizedConv(InvertibleConv):
+    """An ActNorm and the 1x1 convolution after it, as one: ``y = W diag(scale) (x + bias)``.
+
+    Gradients reach the parameters of both through the one matrix.
+    """
+
+    def __init__(self, actnorm: ActNorm, permutation: InvertibleConv) -> None:
+        super().__init__()
+        self.actnorm = actnorm
+        self.permutation = permutation
+
+    def matrix(self) -> Tensor:
+        """Scale the columns of W."""
+        scale, _ = self.actnorm.scale_and_shift()
+        return self.permutation.matrix() * scale
+
+    def inverse_matrix(self) -> Tensor:
+        """Scale the rows of the inverse."""
+        scale, _ = self.actnorm.scale_and_shift()
+        return self.permutation.inverse_matrix() / scale[:, None]
+
+    def log_abs_det(self) -> Tensor:
+        """Add up those of both."""
+        return self.permutation.log_abs_det() + self.actnorm.log_abs_det()
+
+    def bias(self) -> Tensor:
+        """Return the ActNorm's."""
+        return self.actnorm.bias.flatten()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalize and mix the channels of (B,C,H,W)."""
+        if self.actnorm.fitting:
+            self.actnorm(x)
+        return super().forward(x)
+
+
 def _same(a: Tensor, b: Tensor) -> bool:
     return a.device == b.device and a.dtype == b.dtype and torch.equal(a, b)
 
 
-def _mix(x: Tensor, matrix: Tensor) -> Tensor:
+def _mix(x: Tensor, matrix: Tensor, offset: Tensor | None) -> Tensor:
     """Multiply the channel vectors of (B,C,H,W); the result has its channels last in memory."""
-    return (x.permute(0, 2, 3, 1) @ matrix.T).permute(0, 3, 1, 2)
+    return F.linear(x.permute(0, 2, 3, 1), matrix, offset).permute(0, 3, 1, 2)
 
 
 def random_rotation(channels: int) -> Tensor:

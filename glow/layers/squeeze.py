@@ -1,5 +1,6 @@
 """Squeeze: trade space for channels."""
 
+import torch
 from einops import rearrange
 from torch import Tensor
 
@@ -19,9 +20,9 @@ class Squeeze(Bijection):
     """
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather each block into channels; H and W must be even."""
+        """Gather each block into channels, last in memory; H and W must be even."""
         y = rearrange(x, "b c (h i) (w j) -> b (c i j) h w", i=2, j=2)
-        return y, zero_log_det(x)
+        return y.contiguous(memory_format=torch.channels_last), zero_log_det(x)
 
     def inverse(self, y: Tensor) -> Tensor:
         """Spread the channels over 2x2 blocks again."""

@@ -43,14 +43,14 @@ def test_training_starts_from_an_initialization_on_256_images(tmp_path: Path) ->
     torch.manual_seed(7)
     fit(tmp_path, DataDependentInit(), at_start, max_steps=1, limit_val_batches=0)
     assert all(v for k, v in at_start.state.items() if k.endswith("initialized"))
-    first = at_start.state["flow.levels.0.steps.0.actnorm.bias"]
+    first = at_start.state["flow.levels.0.steps.0.mix.actnorm.bias"]
     data = Digits()
     data.setup("fit")
     images, _ = data.initialization_batch(256)
     assert len(images) == 256
     model = new_model()
     model.initialize(images)
-    expected = model.state_dict()["flow.levels.0.steps.0.actnorm.bias"]
+    expected = model.state_dict()["flow.levels.0.steps.0.mix.actnorm.bias"]
     torch.testing.assert_close(first, expected, rtol=0, atol=1e-3)  # the noise is another
 
 

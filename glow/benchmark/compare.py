@@ -1,0 +1,140 @@
+"""Measure subjects of one size side by side."""
+
+import multiprocessing
+import statistics
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from glow.benchmark.case import Case
+from glow.benchmark.choices import choices
+from glow.benchmark.measure import megabytes_held, megabytes_peak, seconds
+
+Key = TypeVar("Key")
+Size = Mapping[str, Any]  # the arguments of a Case but its subject
+
+
+def compare_subjects(
+    subjects: Sequence[str], size: Size, n_rounds: int, rates: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Return one row for each subject: its times, taken turn by turn, and its memory.
+
+    The GFLOP/s of all of them are those of the work that ``glow`` does in the same time: what
+    others compute twice, or a peer in another way, does not count. ``rates`` are those of large
+    matrix products, in GFLOP/s, by the name of the precision.
+    """
+    with _quiet():
+        cases = {subject: Case(subject=subject, **size) for subject in subjects}
+        taken = _turn_by_turn(
+            {
+                (subject, name): operation
+                for subject, case in cases.items()
+                for name, operation in case.operations().items()
+            },
+            n_rounds,
+            size["device"],
+        )
+        with FlopCounterMode(display=False) as counter:
+            Case(subject="glow", **size).train()
+        gigaflops = float(counter.get_total_flops()) / 1e9
+        rows = []
+        for subject in subjects:
+            times = {name: values for (who, name), values in taken.items() if who == subject}
+            medians = {name: statistics.median(values) for name, values in times.items()}
+            precision = cases[subject].precision
+            achieved = gigaflops / medians["train"]
+            n_images: dict[str, int] = dict.fromkeys(times, size["batch_size"])
+            n_images["sample"] = size["n_samples"]
+            rows.append(
+                {
+                    "subject": subject,
+                    **{name: size[name] for name in ("n_steps", "batch_size", "width")},
+                    "seconds": times,
+                    "median_seconds": medians,
+                    "images_per_second": {n: n_images[n] / medians[n] for n in times},
+                    "gflops": achieved,
+                    "precision": precision,
+                    "part_of_matrix_product_rate": achieved / rates[precision],
+                    **_in_a_fresh_process(_memory, {"subject": subject, **size}),
+                }
+            )
+        return rows
+
+
+def compare_choices(size: Size, n_rounds: int) -> list[dict[str, Any]]:
+    """Return one row for each choice and each of the finest and the coarsest level."""
+    rows = []
+    for level in sorted({1, size["n_levels"]}):
+        channels = size["image_shape"][0] * 2 ** (level + 1)
+        side = size["image_shape"][1] // 2**level
+        shared = {name: size[name] for name in ("width", "batch_size", "n_steps", "device")}
+        given = {c.name: c for c in choices(channels=channels, side=side, **shared)}
+        operations = {(n, way): getattr(c, way) for n, c in given.items() for way in WAYS}
+        taken = _turn_by_turn(operations, 5 * n_rounds, size["device"])
+        rows += [
+            {
+                "choice": name,
+                "taken": choice.taken,
+                "level": level,
+                **{f"{way}_seconds": statistics.median(taken[name, way]) for way in WAYS},
+            }
+            for name, choice in given.items()
+        ]
+    return rows
+
+
+WAYS = ("plain", "chosen")
+
+
+def _turn_by_turn(
+    operations: Mapping[Key, Callable[[], Any]], n_rounds: int, device: str
+) -> dict[Key, list[float]]:
+    """Return the seconds of every operation, in every round but the first, which warms up."""
+    taken: dict[Key, list[float]] = {key: [] for key in operations}
+    for turn in range(n_rounds + 1):
+        for key, operation in operations.items():
+            elapsed = seconds(operation, device)
+            if turn:
+                taken[key].append(elapsed)
+    return taken
+
+
+def _in_a_fresh_process(function: Callable[..., Any], argument: Any) -> Any:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as fresh:
+        return fresh.submit(function, argument).result()
+
+
+def _memory(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a case, and the megabytes that two training steps need.
+
+    ``activations`` is the peak less what is held by the model, its gradients and the state of the
+    optimizer before the first of them.
+    """
+    with _quiet():
+        case = Case(**settings)
+        for parameter in case.model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        case.optimizer.step()
+        before = megabytes_held(case.device)
+        for _ in range(2):
+            case.train()
+        peak = megabytes_peak(case.device)
+    return {
+        "parameters": sum(p.numel() for p in case.model.parameters()),
+        "peak_megabytes": peak,
+        "activation_megabytes": peak - before,
+    }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the peer is warned of to itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

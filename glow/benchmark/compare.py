@@ -48,7 +48,7 @@ def compare_subjects(
             medians = {name: statistics.median(values) for name, values in times.items()}
             precision = cases[subject].precision
             achieved = gigaflops / medians["train"]
-            n_images: dict[str, int] = dict.fromkeys(times, size["batch_size"])
+            n_images = {name: size["batch_size"] for name in medians if name != "sample"}
             n_images["sample"] = size["n_samples"]
             rows.append(
                 {

@@ -4,11 +4,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import Trainer
 
-import glow
 from glow.data import ImageDataModule
 from glow.entry_point import console, entry_point, print_numbers
-from glow.lightning_module import GlowModule
-from glow.provenance import device_name, provenance
+from glow.evaluation import evaluate
 from glow.run_folder import RunFolder
 
 
@@ -16,28 +14,26 @@ from glow.run_folder import RunFolder
 def main(config: DictConfig) -> None:
     """Evaluate a checkpoint on a split; print the result and write it to the run folder."""
     checkpoint = RunFolder.checkpoint_at(config.checkpoint)
-    model = glow.load(checkpoint, trusted=config.trusted)
-    data: ImageDataModule = instantiate(RunFolder.of(checkpoint).data_config(config.get("data")))
+    folder = RunFolder.of(checkpoint)
+    data: ImageDataModule = instantiate(folder.data_config(config.get("data")))
     trainer: Trainer = instantiate(config.trainer)
-    if trainer.world_size > 1:
-        raise ValueError("evaluate runs in one process; leave trainer.devices at 1")
-    data.prepare_data()
-    data.setup()
-    loader = data.evaluation_dataloader(config.split)
-    [result] = trainer.test(GlowModule(model), dataloaders=loader, verbose=False)
-    numbers = {key.removeprefix("test/"): value for key, value in result.items()}
-    print_numbers(f"{checkpoint}, {config.split} images", numbers)
-    written = RunFolder.of(checkpoint).write_json(
-        f"evaluation_{checkpoint.stem}_{type(data).__name__.lower()}_{config.split}.json",
-        {
-            "checkpoint": checkpoint.name,
-            "split": config.split,
-            **numbers,
-            "device": device_name(trainer.strategy.root_device),
-            **provenance(),
-        },
+    evaluation = evaluate(
+        checkpoint,
+        data,
+        trainer,
+        split=config.split,
+        noise_samples=config.noise_samples,
+        allow_non_finite=config.allow_non_finite,
+        trusted=config.trusted,
     )
-    console.print(f"written to {written}")
+    if not trainer.is_global_zero:
+        return
+    for weights, numbers in evaluation.numbers.items():
+        print_numbers(f"{checkpoint}, {weights} weights, {config.split} images", numbers)
+    name = f"evaluation_{checkpoint.stem}_{type(data).__name__.lower()}_{config.split}"
+    written = folder.write_json(f"{name}.json", evaluation.result)
+    evaluation.write_per_image(written.with_suffix(".csv"))
+    console.print(f"written to {written}, and of every image beside it, as csv")
 
 
 if __name__ == "__main__":

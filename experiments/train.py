@@ -17,6 +17,7 @@ from glow import figures
 from glow.checkpoint import TRUSTED, build, describe
 from glow.data import ImageDataModule
 from glow.entry_point import console, entry_point, print_numbers
+from glow.evaluation import evaluate
 from glow.lightning_module import GlowModule
 from glow.loggers import finish, log_picture
 from glow.provenance import device_name, provenance
@@ -45,6 +46,8 @@ def train(config: DictConfig) -> float | None:
     loggers = list(instantiate(config.logger).values())
     trainer: Trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers)
     _refuse_processes_that_would_part(trainer)
+    if config.images_per_step:
+        trainer.accumulate_grad_batches = _batches_per_step(config, trainer.world_size)
     if folder.last.is_file():
         folder.refuse_another_run(config)
     with torch.device("meta"):  # what could not be loaded afterwards is refused before
@@ -63,12 +66,14 @@ def train(config: DictConfig) -> float | None:
         }
         # What is tested is what the file gives to others. (Had Lightning loaded it, the averaging
         # callback would have put the weights before averaging in their place.)
+        evaluation = evaluate(folder.kept, data, trainer, trusted=config.trusted)
         kept = glow.load(folder.kept, trusted=config.trusted)
-        [result] = trainer.test(GlowModule(kept), datamodule=data, verbose=False)
         if trainer.is_global_zero:
-            test = {key.removeprefix("test/"): value for key, value in result.items()}
+            raw, *averaged = evaluation.numbers.values()
+            test = averaged[0] if averaged else raw
+            weights = {"test": test} | ({"test_of_raw_weights": raw} if averaged else {})
             cost["device"] = device_name(trainer.strategy.root_device)
-            _write_summary(config, folder, kept, test, cost)
+            _write_summary(config, folder, kept, weights, cost)
             for path in _draw_figures(kept, data, folder):
                 log_picture(loggers, path.stem, path, trainer.global_step)
             print_numbers(f"{config.name}, test images", test)
@@ -98,6 +103,17 @@ def _fit(trainer: Trainer, module: GlowModule, data: ImageDataModule, folder: Ru
         raise
 
 
+def _batches_per_step(config: DictConfig, n_processes: int) -> int:
+    """Return over how many batches to accumulate; raise ``ValueError`` where none will do."""
+    share = config.data.batch_size * n_processes
+    if config.images_per_step % share:
+        raise ValueError(
+            f"images_per_step={config.images_per_step} is no multiple of data.batch_size="
+            f"{config.data.batch_size} in {n_processes} processes; choose another data.batch_size"
+        )
+    return int(config.images_per_step // share)
+
+
 def _seconds_of_training(trainer: Trainer) -> float | None:
     """Return the time that training took, that of the runs which this one resumed included.
 
@@ -112,14 +128,14 @@ def _write_summary(
     config: DictConfig,
     folder: RunFolder,
     model: glow.Glow,
-    test: dict[str, Any],
+    weights: dict[str, Any],
     cost: dict[str, Any],
 ) -> None:
     folder.write_json(
         "summary.json",
         {
             "name": config.name,
-            "test": test,
+            **weights,
             "n_bits": config.data.n_bits,
             "parameters": sum(p.numel() for p in model.parameters()),
             **cost,

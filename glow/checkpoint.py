@@ -14,6 +14,7 @@ from glow.model import Glow
 
 SPEC_KEY = "glow"  # where a checkpoint keeps what the model is built from
 TRUSTED = ("glow.layers", "glow.model")  # what provides the parts of every model
+RAW_KEY = "current_model_state"  # where Lightning puts the weights that it has averaged
 PREFIX = "model."  # what GlowModule's state_dict puts before the names of the model's
 
 
@@ -27,15 +28,36 @@ def load(
     path: str | Path,
     *,
     map_location: str | torch.device = "cpu",
+    raw: bool = False,
     trusted: Sequence[str] = (),
 ) -> Glow:
     """Rebuild the model of a file that ``save`` or the training has written, ready to evaluate.
 
     Nothing but layers is built from what the file says, those of ``glow.layers`` and of the further
-    packages that ``trusted`` names, for models that have layers of yours. Raises
-    ``FileNotFoundError where there is no file and ``ValueError`` where it holds no model, or one
+    packages that ``trusted`` names, for models that have layers of yours. Where training has
+    averaged the weights, it is the averages that are loaded, or with ``raw`` the weights. Raises
+    ``FileNotFoundError`` where there is no file and ``ValueError`` where it holds no model, or one
     with parts from elsewhere, or there is no such device.
     """
+    checkpoint = _read(path)
+    model = build(checkpoint[SPEC_KEY], (*TRUSTED, *trusted))
+    if not isinstance(model, Glow):
+        raise ValueError(f"{path} describes a {type(model).__name__}, not a Glow")
+    state = model_state(checkpoint, raw=raw)
+    model.to(next(value.dtype for value in state.values() if value.is_floating_point()))
+    model.load_state_dict(state)
+    try:
+        return model.to(map_location).eval()
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"this machine has no device {map_location}: {error}") from error
+
+
+def holds_averages(path: str | Path) -> bool:
+    """Return whether a checkpoint holds averages of the weights beside the weights."""
+    return RAW_KEY in _read(path)
+
+
+def _read(path: str | Path) -> dict[str, Any]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}: expected a file such as best.ckpt")
     no_glow = f"{path} holds no Glow: expected a file that glow.save or experiments/train.py wrote"
@@ -45,21 +67,13 @@ def load(
         raise ValueError(no_glow) from error
     if not isinstance(checkpoint, dict) or SPEC_KEY not in checkpoint:
         raise ValueError(no_glow)
-    model = build(checkpoint[SPEC_KEY], (*TRUSTED, *trusted))
-    if not isinstance(model, Glow):
-        raise ValueError(f"{path} describes a {type(model).__name__}, not a Glow")
-    state = model_state(checkpoint)
-    model.to(next(value.dtype for value in state.values() if value.is_floating_point()))
-    model.load_state_dict(state)
-    try:
-        return model.to(map_location).eval()
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"this machine has no device {map_location}: {error}") from error
+    return checkpoint
 
 
-def model_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the state of the model itself from a checkpoint's ``state_dict``."""
-    state: Mapping[str, Tensor] = checkpoint["state_dict"]
+def model_state(checkpoint: Mapping[str, Any], *, raw: bool = False) -> dict[str, Tensor]:
+    """Return the state of the model itself from what a checkpoint holds."""
+    key = RAW_KEY if raw and RAW_KEY in checkpoint else "state_dict"
+    state: Mapping[str, Tensor] = checkpoint[key]
     return {
         name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)
     }

@@ -20,7 +20,6 @@ from glow.layers import (
     Split,
     Squeeze,
     TopPrior,
-    zero_log_det,
 )
 
 LayerFactory = Callable[[int], Bijection]  # channels -> layer
@@ -114,16 +113,22 @@ class MultiScaleFlow(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> tuple[Latents, Tensor]:
         """Map continuous images (B,C,H,W), given labels (B,), to latents and log_det (B,)."""
-        log_det = zero_log_det(x)
-        latents = []
+        latents, log_dets = self.forward_by_level(x, labels)
+        return latents, torch.stack(log_dets).sum(0)
+
+    def forward_by_level(
+        self, x: Tensor, labels: Tensor | None = None
+    ) -> tuple[Latents, list[Tensor]]:
+        """Do the same, with a log_det (B,) for each level and its split or the top prior."""
+        latents, log_dets = [], []
         for level, split in zip(self.levels, self.splits, strict=False):  # all levels but the last
             x, level_log_det = level(x)
             x, eps, split_log_det = split(x)
             latents.append(eps)
-            log_det = log_det + level_log_det + split_log_det
+            log_dets.append(level_log_det + split_log_det)
         x, level_log_det = self.levels[-1](x)
         eps, top_log_det = self.top(x, labels)
-        return Latents([*latents, eps]), log_det + level_log_det + top_log_det
+        return Latents([*latents, eps]), [*log_dets, level_log_det + top_log_det]
 
     def inverse(self, latents: Sequence[Tensor], labels: Tensor | None = None) -> Tensor:
         """Map latents, finest first, given labels (B,), back to continuous images (B,C,H,W)."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.aggregation import CatMetric
@@ -22,11 +22,13 @@ from glow.data import Batch, batches_done
 from glow.layers import full_precision
 from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.model import Glow
+from glow.optim import anchors
 
 OptimizerFactory = Callable[..., Optimizer]  # parameters -> optimizer
 SchedulerFactory = Callable[..., LRScheduler]  # optimizer -> schedule, one tick a step
 
 PARTS = ("bits_per_dim", "latent_bits", "log_det_bits")  # the first is the sum of the others
+TIGHTER = "tighter_bits_per_dim"
 
 
 class GlowModule(LightningModule):
@@ -34,15 +36,24 @@ class GlowModule(LightningModule):
 
     The loss is the mean bits/dim of a batch, plus the bits of the top prior's classifier where it
     has one. ``optimizer`` and ``scheduler`` are functions of the parameters and of the optimizer,
-    classes of torch or partials of them. Where one takes ``steps_per_epoch`` or ``total_steps`` and
-    leaves it open, it is told. With ``compiled`` the steps of flow are, for training alone
+    classes of torch or partials of them. Where one takes ``anchors_per_step`` or ``total_steps``
+    and leaves it open, it is told. With ``compiled`` the steps of flow are, for training alone
     (``MultiScaleFlow.compile_steps``).
 
     Logged, in bits/dim: ``*/bits_per_dim`` and its two parts, ``*/latent_bits`` from
     ``log N(latents; 0, I)`` and ``*/log_det_bits`` from the log-determinant; ``train/drift`` of a
-    model whose memory is ``reverse`` (see ``Chain``). Testing reports the
-    mean over images with its standard error, the largest value and the number of images, and raises
-    ``FloatingPointError`` where a value is not finite.
+    model whose memory is ``reverse`` (see ``Chain``).
+
+    Evaluation counts every image once, in any number of processes. It logs, as another sum that
+    bits/dim is, ``*/dequantization_bits`` and ``*/level_<l>_bits``. Testing reports the standard
+    error, the largest value and the number of images besides, keeps the values of every image in
+    ``per_image``, and raises ``FloatingPointError`` where a value is not finite; with
+    ``allow_non_finite`` it counts them, in ``test/non_finite``, and gives the mean of the others
+    as ``test/finite_bits_per_dim`` beside that of all, which is not finite either.
+
+    With ``noise_samples`` k above 1, all of these are means over k draws of the noise of
+    dequantization, which bound the likelihood; ``*/tighter_bits_per_dim`` is the tighter bound
+    ``-log mean_k p_k(image)``.
     """
 
     def __init__(
@@ -52,14 +63,24 @@ class GlowModule(LightningModule):
         scheduler: SchedulerFactory | None = None,
         *,
         compiled: bool = False,
+        noise_samples: int = 1,
+        allow_non_finite: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self.compiled = compiled
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
-        # One value per image, from all processes; non-finite ones are ours to report.
-        self.evaluated = nn.ModuleDict({name: CatMetric(nan_strategy="disable") for name in PARTS})
+        if noise_samples < 1:
+            raise ValueError(f"noise_samples must be at least 1, got {noise_samples}")
+        self.noise_samples = noise_samples
+        self.allow_non_finite = allow_non_finite
+        levels = [f"level_{level}_bits" for level in range(1, len(model.flow.latent_shapes) + 1)]
+        self.columns = [*PARTS, "dequantization_bits", *levels]
+        self.columns += [TIGHTER] if noise_samples > 1 else []
+        self.per_image: dict[str, Tensor] = {}  # after a test, in the order of the images
+        # One row per image, from all processes; non-finite ones are ours to report.
+        self.evaluated = CatMetric(nan_strategy="disable")
 
     def on_fit_start(self) -> None:
         """Compile the steps, whose ActNorms have been set by now."""
@@ -96,10 +117,16 @@ class GlowModule(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the means over all images, and what they alone would hide."""
-        bits = self._log_means("test")
-        lost = int((~bits.isfinite()).sum())
-        if lost:
-            raise FloatingPointError(f"{lost} of {len(bits)} test images have no finite likelihood")
+        self.per_image = self._log_means("test")
+        bits = self.per_image["bits_per_dim"]
+        finite = bits[bits.isfinite()]
+        if lost := len(bits) - len(finite):
+            if not self.allow_non_finite:
+                raise FloatingPointError(
+                    f"{lost} of {len(bits)} test images have no finite likelihood"
+                )
+            self.log("test/non_finite", float(lost), sync_dist=True)
+            self.log("test/finite_bits_per_dim", finite.mean().item(), sync_dist=True)
         # Every process has gathered all values, and finds the same.
         if len(bits) > 1:
             standard_error = bits.std().item() / math.sqrt(len(bits))
@@ -110,18 +137,46 @@ class GlowModule(LightningModule):
     def _evaluate(self, batch: Batch) -> None:
         images, labels = batch
         with full_precision(images), torch.compiler.set_stance("force_eager"):
-            parts = self._parts(*self.model(images, labels, noise=noise_of(images)))
-        for name, bits in parts.items():
-            self.evaluated[name].update(bits)  # type: ignore[operator]
+            rows = torch.stack(
+                [self._row(images, labels, sample) for sample in range(self.noise_samples)]
+            )
+        values = rows.mean(0)
+        if self.noise_samples > 1:
+            nats = -rows[:, :, 0] * self._nats_per_bit
+            tighter = nats.logsumexp(0) - math.log(self.noise_samples)
+            values = torch.cat([values, -tighter[:, None] / self._nats_per_bit], dim=1)
+        self.evaluated.update(values)
 
-    def _log_means(self, stage: str) -> Tensor:
-        """Log the mean of every part; return the bits/dim of every image, float64."""
-        values = {}
-        for name, metric in self.evaluated.items():
-            values[name] = torch.as_tensor(metric.compute()).cpu().double().flatten()  # type: ignore[operator]
-            metric.reset()  # type: ignore[operator]
-            self.log(f"{stage}/{name}", values[name].mean().item(), sync_dist=True)
-        return values["bits_per_dim"]
+    def _row(self, images: Tensor, labels: Tensor, sample: int) -> Tensor:
+        """Return the columns of every image but the last, (B, columns), for one draw of noise."""
+        noise = noise_of(images, sample)
+        latents, log_dets = self.model.forward_by_level(images, labels, noise=noise)
+        parts = self._parts(latents, torch.stack(log_dets).sum(0))
+        of_levels = [
+            standard_normal_log_prob([eps]) + log_det
+            for eps, log_det in zip(latents, log_dets[1:], strict=True)
+        ]
+        shape = self.model.image_shape
+        adding_up = [bits_per_dim(part, shape) for part in (log_dets[0], *of_levels)]
+        return torch.stack([*parts.values(), *adding_up], dim=1)
+
+    @property
+    def _nats_per_bit(self) -> float:
+        """Of an image: what one bit/dim is, in nats."""
+        return math.prod(self.model.image_shape) * math.log(2)
+
+    def _log_means(self, stage: str) -> dict[str, Tensor]:
+        """Log the mean of every column; return the columns, float64, in the order of the images."""
+        rows = torch.as_tensor(self.evaluated.compute()).cpu().double()
+        self.evaluated.reset()
+        # Process r has evaluated the images r, r + n, r + 2n, ...
+        processes = range(self.trainer.world_size)
+        order = torch.cat([torch.arange(r, len(rows), len(processes)) for r in processes])
+        in_order = torch.empty_like(rows).index_copy_(0, order, rows)
+        columns = dict(zip(self.columns, in_order.unbind(1), strict=True))
+        for name, values in columns.items():
+            self.log(f"{stage}/{name}", values.mean().item(), sync_dist=True)
+        return columns
 
     def _parts(self, latents: tuple[Tensor, ...], log_det: Tensor) -> dict[str, Tensor]:
         shape = self.model.image_shape
@@ -134,11 +189,11 @@ class GlowModule(LightningModule):
         """Build optimizer and schedule; the schedule ticks once a step."""
         trainer = self.trainer
         trainer.fit_loop.setup_data()  # so that the batches of an epoch are counted
+        loader: Any = trainer.train_dataloader
+        images_per_step = loader.batch_size * trainer.world_size * trainer.accumulate_grad_batches
         facts = {
             "total_steps": trainer.estimated_stepping_batches,
-            "steps_per_epoch": math.ceil(
-                trainer.num_training_batches / trainer.accumulate_grad_batches
-            ),
+            "anchors_per_step": anchors(images_per_step, *self.model.image_shape[1:]),
         }
         # Made before a run to resume is restored: its workers would start at the wrong batch.
         trainer.fit_loop._combined_loader = None
@@ -164,12 +219,15 @@ def noise_like(images: Tensor, *key: int) -> Tensor:
     return torch.rand(images.shape, device=images.device, generator=generator)
 
 
-def noise_of(images: Tensor) -> Tensor:
+def noise_of(images: Tensor, sample: int = 0) -> Tensor:
     """Return noise of the images' shape, uniform in [0, 1), of which each image determines its own.
 
     So an evaluation gives the same value whenever, and in whatever batches and processes it runs.
+    The samples of an image are independent.
     """
-    seeds = [zlib.crc32(image.numpy().tobytes()) for image in images.cpu()]
+    # Into one number of 32 bits, as a generator on the CPU takes no more of its seed.
+    told = sample.to_bytes(8, "little") if sample else b""
+    seeds = [zlib.crc32(image.numpy().tobytes() + told) for image in images.cpu()]
     shares = [
         torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds
     ]

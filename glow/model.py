@@ -97,11 +97,18 @@ class Glow(nn.Module):
         the images' shape, is drawn afresh unless it is given. Under autocast the coupling networks,
         and nothing else, run in the lower precision.
         """
+        latents, log_dets = self.forward_by_level(images, labels, noise=noise)
+        return latents, torch.stack(log_dets).sum(0)
+
+    def forward_by_level(
+        self, images: Tensor, labels: Tensor | None = None, *, noise: Tensor | None = None
+    ) -> tuple[Latents, list[Tensor]]:
+        """Do the same, with log_det in 1 + L parts (B,): of dequantization, then of every level."""
         self._check(images)
         noise = torch.rand(images.shape, device=images.device) if noise is None else noise
         x, log_det = self.dequantize(images, noise.to(self.dtype))
-        latents, flow_log_det = self.flow(x, labels)
-        return latents, log_det + flow_log_det
+        latents, log_dets = self.flow.forward_by_level(x, labels)
+        return latents, [log_det, *log_dets]
 
     def log_prob(
         self, images: Tensor, labels: Tensor | None = None, *, noise: Tensor | None = None

@@ -43,9 +43,10 @@ def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
     assert isinstance(model, Glow)
     describe(model)  # so that its checkpoints can be loaded
     parameter = torch.nn.Parameter(torch.ones(1))
-    known = {"steps_per_epoch": 10} if "Reference" in config.optimizer._target_ else {}
+    known = {"anchors_per_step": 10} if "Reference" in config.optimizer._target_ else {}
     optimizer = instantiate(config.optimizer)([parameter], **known)
-    known = {"total_steps": 10} if "Cosine" in config.scheduler._target_ else {}
+    known = {"anchors_per_step": 10} if "Reference" in config.scheduler._target_ else {}
+    known = {"total_steps": 10} if "Cosine" in config.scheduler._target_ else known
     instantiate(config.scheduler)(optimizer, **known)
     data = instantiate(config.data)
     assert isinstance(data, ImageDataModule)

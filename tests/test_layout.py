@@ -20,7 +20,7 @@ ORDER = (
         "glow.entry_point",
     ),
     ("glow.lightning_module",),
-    ("glow.callbacks",),
+    ("glow.callbacks", "glow.evaluation"),
     ("experiments",),
 )
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}

@@ -108,14 +108,14 @@ def test_optimizer_and_schedule_are_told_the_steps(tmp_path: Path) -> None:
     trainer.fit(module, datamodule=Digits())
     assert trainer.global_step == 14  # 2 epochs of ceil(20 / 3)
     [optimizer] = trainer.optimizers
-    assert optimizer.param_groups[0]["betas"][1] == pytest.approx(1 - 1 / 7)
+    assert optimizer.param_groups[0]["betas"][1] == pytest.approx(1 - 1 / 4167)  # 12 anchors a step
     [schedule] = trainer.lr_scheduler_configs
     assert schedule.interval == "step"
     assert schedule.scheduler.state_dict()["total_steps"] == 14
 
 
 def test_what_the_config_has_fixed_stays(tmp_path: Path) -> None:
-    module = GlowModule(digits_model(), partial(ReferenceAdamax, steps_per_epoch=98))
+    module = GlowModule(digits_model(), partial(ReferenceAdamax, anchors_per_step=512))
     trainer = trainer_in(tmp_path, max_steps=1, limit_val_batches=0)
     trainer.fit(module, datamodule=Digits())
     assert trainer.optimizers[0].param_groups[0]["betas"][1] == pytest.approx(1 - 1 / 98)
@@ -166,17 +166,57 @@ def test_a_single_image_has_no_standard_error(tmp_path: Path) -> None:
 def test_an_image_without_likelihood_is_never_dropped(
     value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = GlowModule(digits_model())
-    honest = module._parts
+    def losing_one(**options: Any) -> GlowModule:
+        module = GlowModule(digits_model(), **options)
+        honest = module._row
 
-    def with_one_lost(*args: Any) -> dict[str, torch.Tensor]:
-        parts = honest(*args)
-        parts["bits_per_dim"][3] = value
-        return parts
+        def with_one_lost(*args: Any) -> Any:
+            rows = honest(*args)
+            rows[3] = value
+            return rows
 
-    monkeypatch.setattr(module, "_parts", with_one_lost)
+        monkeypatch.setattr(module, "_row", with_one_lost)
+        return module
+
     with pytest.raises(FloatingPointError, match="1 of 300 test images have no finite likelihood"):
-        trainer_in(tmp_path).test(module, datamodule=Digits(), verbose=False)
+        trainer_in(tmp_path).test(losing_one(), datamodule=Digits(), verbose=False)
+    allowed = losing_one(allow_non_finite=True)
+    [result] = trainer_in(tmp_path).test(allowed, datamodule=Digits(), verbose=False)
+    assert result["test/non_finite"] == 1
+    assert result["test/images"] == 300
+    assert not math.isfinite(result["test/bits_per_dim"])
+    bits = allowed.per_image["bits_per_dim"]
+    expected = bits[bits.isfinite()].mean().item()
+    assert result["test/finite_bits_per_dim"] == pytest.approx(expected)
+
+
+def test_levels_and_dequantization_add_up_to_bits_per_dim(tmp_path: Path) -> None:
+    module = GlowModule(digits_model())
+    [result] = trainer_in(tmp_path).test(module, datamodule=Digits(), verbose=False)
+    parts = ("dequantization_bits", "level_1_bits", "level_2_bits")
+    assert result["test/dequantization_bits"] == pytest.approx(5.0)  # of 5 bits, nothing is known
+    assert sum(result[f"test/{part}"] for part in parts) == pytest.approx(
+        result["test/bits_per_dim"], abs=1e-5
+    )
+    together = sum(module.per_image[part] for part in parts)
+    torch.testing.assert_close(together, module.per_image["bits_per_dim"], rtol=0, atol=1e-5)
+
+
+def test_more_samples_of_noise_give_a_tighter_bound(tmp_path: Path) -> None:
+    model, data = digits_model(), Digits()
+    module = GlowModule(model, noise_samples=3)
+    [result] = trainer_in(tmp_path).test(module, datamodule=data, verbose=False)
+    images, _ = data.dataset("test")[:300]
+    draws = [model.log_prob(images, noise=noise_of(images, k)) for k in range(3)]
+    nats = torch.stack(draws).double()
+    per_dim = 64 * math.log(2)
+    mean, tighter = -nats.mean(0) / per_dim, -nats.exp().mean(0).log() / per_dim
+    close = partial(torch.testing.assert_close, rtol=0, atol=1e-5)
+    close(module.per_image["bits_per_dim"], mean)
+    close(module.per_image["tighter_bits_per_dim"], tighter)
+    assert result["test/tighter_bits_per_dim"] < result["test/bits_per_dim"]
+    with pytest.raises(ValueError, match="noise_samples must be at least 1, got 0"):
+        GlowModule(model, noise_samples=0)
 
 
 def test_lower_precision_stays_within_training(tmp_path: Path) -> None:
@@ -209,5 +249,6 @@ def test_an_image_determines_its_noise_in_evaluation() -> None:
     images = Digits().read("val")[0][:5]
     noise = noise_of(images)
     assert torch.equal(noise[2:4], noise_of(images[2:4]))
+    assert ((noise - noise_of(images, 1)).abs() > 1e-3).float().mean() > 0.99
     assert len(noise.unique()) > 0.99 * noise.numel()
     assert 0 <= noise.min() < noise.max() < 1

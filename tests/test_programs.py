@@ -4,6 +4,7 @@ import csv
 import importlib
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pytorch_lightning import Callback, Trainer
 
 import glow
 from experiments.train import train
+from glow.entry_point import keep_freed_memory
 from tests.conftest import ROOT, compose_train
 from tests.data.pictures import write_celeba
 from tests.loggers.wandb_records import records
@@ -197,9 +199,48 @@ def test_evaluate_agrees_with_training(
     call(monkeypatch, "evaluate", f"checkpoint={run}", "trainer.accelerator=cpu")
     result = json.loads((run / "evaluation_best_digits_test.json").read_text())
     summary = json.loads((run / "summary.json").read_text())
-    for name, value in summary["test"].items():
-        assert result[name] == pytest.approx(value)
-    assert "bits per dim" in capsys.readouterr().out
+    assert result["weights"]["averaged"] == pytest.approx(summary["test"])
+    assert result["weights"]["raw"] == pytest.approx(summary["test_of_raw_weights"])
+    assert result["weights"]["averaged"] != result["weights"]["raw"]
+    assert "raw weights, test images" in capsys.readouterr().out
+    named = {key: result[key] for key in ("data", "split", "n_bits", "crop", "dequantization")}
+    assert list(named.values()) == ["Digits", "test", 5, None, "uniform"]
+
+
+def test_two_processes_evaluate_every_image_once(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1297 training images are no multiple of two, nor of batches of 40."""
+
+    def evaluated(n_processes: int) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        arguments = (
+            f"checkpoint={run}",
+            "split=train",
+            "noise_samples=2",
+            "+data.eval_batch_size=40",
+            "trainer.accelerator=cpu",
+            f"trainer.devices={n_processes}",
+        )
+        subprocess.run(
+            [sys.executable, str(ROOT / "experiments" / "evaluate.py"), *arguments],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            cwd=tmp_path,
+        )
+        file = run / "evaluation_best_digits_train.json"
+        with file.with_suffix(".csv").open(newline="") as table:
+            return json.loads(file.read_text()), list(csv.DictReader(table))
+
+    (alone, rows), (together, same_rows) = evaluated(1), evaluated(2)
+    assert (alone["processes"], together["processes"]) == (1, 2)
+    assert alone["weights"]["raw"]["images"] == len(rows) == 1297
+    for weights_of, numbers in alone["weights"].items():
+        assert together["weights"][weights_of] == pytest.approx(numbers, abs=1e-6)
+    for row, same in zip(rows, same_rows, strict=True):
+        assert row["index"] == same["index"]
+        for name in ("bits_per_dim_averaged", "tighter_bits_per_dim_raw", "level_2_bits_raw"):
+            assert float(row[name]) == pytest.approx(float(same[name]), abs=1e-5)
 
 
 def test_sample_and_interpolate_draw(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +265,7 @@ def test_sample_and_interpolate_draw(run: Path, monkeypatch: pytest.MonkeyPatch)
         ("sample", "device=gpu", "error: this machine has no device gpu"),
         ("sample", "n_rows=0", "error: a figure needs at least one row"),
         ("sample", "temperatures=[-1]", "error: temperature must be at least 0"),
-        ("evaluate", "trainer.devices=2", "error: evaluate runs in one process"),
+        ("evaluate", "noise_samples=0", "error: noise_samples must be at least 1"),
         ("train", "model.permutation._target_=mine.Layer", "error: .*mine"),
         ("interpolate", "n_frames=1", "error: an interpolation needs at least its 2 ends"),
         ("evaluate", "data=mnist", "error: MNIST is not in"),
@@ -353,3 +394,8 @@ def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.Monk
     assert Image.open("build/bench.png").width > 500
     with pytest.raises(SystemExit, match=r"no subjects are called .*tensorflow"):
         call(monkeypatch, "bench", "subjects=[tensorflow]")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_memory_is_kept() -> None:
+    assert keep_freed_memory()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from glow import Glow
 from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.optim import ReferenceAdamax
+from glow.optim.anchors import EPOCH
 from glow.reference import build_glow
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.npz"))
@@ -84,7 +85,7 @@ def test_three_steps_of_training_agree(path: Path) -> None:
     arrays = recorded.arrays
     optimizer = ReferenceAdamax(
         model.parameters(),
-        steps_per_epoch=1 / (1 - float(arrays["beta2"])),
+        anchors_per_step=EPOCH * (1 - float(arrays["beta2"])),
         lr=float(arrays["lr"]),
         beta1=float(arrays["beta1"]),
     )

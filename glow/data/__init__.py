@@ -7,7 +7,7 @@ from glow.data.cifar10 import CIFAR10
 from glow.data.digits import Digits
 from glow.data.folder import Folder
 from glow.data.image_data_module import SPLITS, Batch, ImageDataModule, ImageDataset, SplitName
-from glow.data.mnist import MNIST, FashionMNIST
+from glow.data.mnist import MNIST, FashionMNIST, PaddedMNIST
 from glow.data.npz import NPZ
 from glow.data.pixel_statistics import mean_and_std, pixel_counts
 from glow.data.training_order import TrainingOrder, batches_done
@@ -26,6 +26,7 @@ __all__ = [
     "Folder",
     "ImageDataModule",
     "ImageDataset",
+    "PaddedMNIST",
     "SplitName",
     "TrainingOrder",
     "batches_done",

@@ -110,6 +110,7 @@ class ImageDataModule(LightningDataModule, ABC):
     max_shift: float = 0.0
     flip: bool = False
     seed: int = 0
+    tested_split: SplitName = field(default="test", init=False, repr=False)
     datasets: dict[SplitName, ImageDataset] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -160,13 +161,13 @@ class ImageDataModule(LightningDataModule, ABC):
         order = TrainingOrder(images, self.batch_size, self.seed, self.trainer)
         return self._loader(images, self.batch_size, order, drop_last=True)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """Return the validation images in order."""
-        return self.evaluation_dataloader("val")
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Return the validation images in order, or nothing where there are to be none."""
+        return self.evaluation_dataloader("val") if len(self.dataset("val")) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Return the test images in order."""
-        return self.evaluation_dataloader("test")
+        """Return the test images in order, or those of the split that ``tested_split`` names."""
+        return self.evaluation_dataloader(self.tested_split)
 
     def evaluation_dataloader(self, split: str) -> DataLoader[Batch]:
         """Return the images of a split in order; several processes share them."""
@@ -226,7 +227,7 @@ class ImageDataModule(LightningDataModule, ABC):
             )
         if len(images) != len(labels):
             raise ValueError(f"{name}: {len(images)} images, but {len(labels)} labels")
-        if not len(images):
+        if not len(images) and not (split == "val" and getattr(self, "n_val", None) == 0):
             raise ValueError(
                 f"{name}: there are no images in it. Training needs some for train, val and test; "
                 "add more, or put some into files or folders of that split"

@@ -7,33 +7,37 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from glow.optim.anchors import steps_per_epoch
+
 
 class ReferenceAdamax(Optimizer):
     r"""Adamax as the reference runs it, with a memory of one epoch for the largest gradient.
 
-    At step t, counted from 1, with ``beta2 = 1 - 1 / steps_per_epoch``: ::
+    At step t, counted from 1, with ``beta2 = 1 - 1 / n`` where n is the steps of an epoch of 50,000
+    anchors (see ``anchors``): ::
 
         m = beta1 * m + (1 - beta1) * g
         u = max(beta2 * u, |g|)
         p = p - lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (u + eps)
 
     The factor ``sqrt(1 - beta2^t)`` is Adam's bias correction; ``torch.optim.Adamax`` has none, and
-    a ``beta2`` of 0.999. The reference's run on 8 GPUs has 98 steps an epoch.
+    a ``beta2`` of 0.999. The reference's run on 8 GPUs takes 512 images of CIFAR-10 a step, and so
+    98 steps an epoch.
 
-    ``optim.adamax`` of the reference. Raises ``ValueError`` for ``steps_per_epoch`` below 1.
+    ``optim.adamax`` of the reference. Raises ``ValueError`` for ``anchors_per_step`` of 0 or less.
     """
 
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        steps_per_epoch: float,
+        anchors_per_step: float,
         lr: float = 1e-3,
         beta1: float = 0.9,
         eps: float = 1e-8,
     ) -> None:
-        if steps_per_epoch < 1:
-            raise ValueError(f"steps_per_epoch must be at least 1, got {steps_per_epoch}")
-        beta2 = 1.0 - 1.0 / steps_per_epoch
+        if anchors_per_step <= 0:
+            raise ValueError(f"anchors_per_step must be above 0, got {anchors_per_step}")
+        beta2 = 1.0 - 1.0 / steps_per_epoch(anchors_per_step)
         super().__init__(params, {"lr": lr, "betas": (beta1, beta2), "eps": eps})
 
     @torch.no_grad()

@@ -1,6 +1,6 @@
 # One line of help a target: make help
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format data figures sweep bench lock locked clean
+.PHONY: help setup train test lint format data figures sweep bench results lock locked clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,9 @@ sweep: setup ## the permutations of the paper's figure 3 on the digits, two seed
 bench: .venv/installed-bench ## measure time and memory beside a peer, and how fast batches come (5 minutes)
 	$(BIN)/python experiments/bench.py
 	$(BIN)/python experiments/bench_data.py
+
+results: setup ## make the README's tables from experiments/results
+	$(BIN)/python experiments/results.py
 
 locked: .venv/bin/pip ## install the very versions that were last verified, instead of the newest
 	$(BIN)/pip install --require-hashes -r requirements.lock

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from glow import figures
 from glow.benchmark import OURS, PEER, compare_choices, compare_subjects, matrix_product_rate
-from glow.entry_point import console, entry_point
+from glow.entry_point import entry_point, tell
 from glow.provenance import device_name, provenance
 
 SWEPT = {"n_steps": "steps per level, K", "batch_size": "batch size", "width": "width"}
@@ -29,7 +29,7 @@ def main(config: DictConfig) -> None:
     if unknown := set(subjects) - {*OURS, PEER}:
         raise ValueError(f"no subjects are called {unknown}; there are {', '.join([*OURS, PEER])}")
     if PEER in subjects and not importlib.util.find_spec(PEER):
-        console.print(f"{PEER} is not installed, and not measured: pip install -e '.[bench]'")
+        tell(f"{PEER} is not installed, and not measured: pip install -e '.[bench]'")
         subjects.remove(PEER)
     rates = {name: matrix_product_rate(config.device, dtype) for name, dtype in RATES.items()}
     fixed: dict[str, Any] = {
@@ -43,6 +43,7 @@ def main(config: DictConfig) -> None:
     _print(rows, rates)
     _print_choices(choices)
     result = {
+        "kind": "benchmark",
         **fixed,
         "device": device_name(torch.device(config.device)),
         "threads": torch.get_num_threads(),
@@ -55,7 +56,7 @@ def main(config: DictConfig) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     output.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
     figures.save(_plot(rows), output.with_suffix(".png"))
-    console.print(f"written {output}.json and {output}.png")
+    tell(f"written {output}.json and {output}.png")
 
 
 def _sizes(config: DictConfig) -> Iterator[dict[str, int]]:
@@ -88,7 +89,7 @@ def _print(rows: list[dict[str, Any]], rates: dict[str, float]) -> None:
             ),
             f"{row['activation_megabytes']:,.0f} MB",
         )
-    console.print(table)
+    tell(table)
 
 
 def _spread(values: list[float]) -> float:
@@ -110,7 +111,7 @@ def _print_choices(choices: list[dict[str, Any]]) -> None:
             f"{1e3 * chosen:.2f} ms",
             f"{chosen / plain:.2f}",
         )
-    console.print(table)
+    tell(table)
 
 
 def _plot(rows: list[dict[str, Any]]) -> Figure:

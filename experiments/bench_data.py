@@ -14,7 +14,7 @@ from rich.table import Table
 
 from glow.benchmark import megabytes_held
 from glow.data import NPZ, Augmentation, ImageDataModule
-from glow.entry_point import console, entry_point
+from glow.entry_point import entry_point, tell
 from glow.provenance import provenance
 
 VARIANTS = {
@@ -45,8 +45,8 @@ def main(config: DictConfig) -> None:
         table.add_row(
             name, f"{statistics.median(rates):,.0f} ({min(rates):,.0f}, {max(rates):,.0f})"
         )
-    console.print(table)
-    console.print(f"{size:.0f} MB of training images; {held:.0f} MB more held by the process")
+    tell(table)
+    tell(f"{size:.0f} MB of training images; {held:.0f} MB more held by the process")
     result = {
         "source": type(data).__name__,
         "image_shape": list(data.image_shape),
@@ -59,7 +59,7 @@ def main(config: DictConfig) -> None:
     output = Path(config.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(result, indent=2) + "\n")
-    console.print(f"written {output}")
+    tell(f"written {output}")
 
 
 def _random_images(folder: Path, config: DictConfig) -> ImageDataModule:

@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 from pytorch_lightning import Trainer
 
 from glow.data import ImageDataModule
-from glow.entry_point import console, entry_point, print_numbers
+from glow.entry_point import entry_point, print_numbers, tell
 from glow.evaluation import evaluate
 from glow.run_folder import RunFolder
 
@@ -33,7 +33,7 @@ def main(config: DictConfig) -> None:
     name = f"evaluation_{checkpoint.stem}_{type(data).__name__.lower()}_{config.split}"
     written = folder.write_json(f"{name}.json", evaluation.result)
     evaluation.write_per_image(written.with_suffix(".csv"))
-    console.print(f"written to {written}, and of every image beside it, as csv")
+    tell(f"written to {written}, and of every image beside it, as csv")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 import glow
 from glow import figures
 from glow.data import ImageDataModule
-from glow.entry_point import console, entry_point
+from glow.entry_point import entry_point, tell
 from glow.run_folder import RunFolder
 
 
@@ -46,7 +46,7 @@ def main(config: DictConfig) -> None:
     )
     name = "_".join([config.split, *(f"{start}-{end}" for start, end in pairs)])
     path = folder.figures / f"interpolation_{name}.png"
-    console.print(f"written {figures.save(figure, path)}")
+    tell(f"written {figures.save(figure, path)}")
 
 
 if __name__ == "__main__":

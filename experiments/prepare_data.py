@@ -12,7 +12,7 @@ from torch import Tensor
 
 from glow import figures
 from glow.data import SPLITS, CachedDataModule, ImageDataModule, mean_and_std, pixel_counts
-from glow.entry_point import console, entry_point
+from glow.entry_point import entry_point, tell
 
 
 @entry_point("prepare_data")
@@ -25,11 +25,11 @@ def main(config: DictConfig) -> None:
     if data.label_names:
         _print_labels(data)
     if isinstance(data, CachedDataModule):
-        console.print(f"decoded images in {Path(data.cache_dir).resolve()}")
+        tell(f"decoded images in {Path(data.cache_dir).resolve()}")
     height, width = data.image_shape[1:]
     name = f"{type(data).__name__.lower()}_{height}x{width}.png"
     figure = _contact_sheet(data, config.n_rows, config.n_columns)
-    console.print(f"written {figures.save(figure, Path(config.folder) / name)}")
+    tell(f"written {figures.save(figure, Path(config.folder) / name)}")
 
 
 def _print_pixels(data: ImageDataModule) -> None:
@@ -44,7 +44,7 @@ def _print_pixels(data: ImageDataModule) -> None:
         mean, std = mean_and_std(counts)
         n_images = int(counts[0].sum()) // pixels
         table.add_row(name, f"{n_images:,}", _numbers(mean), _numbers(std))
-    console.print(table)
+    tell(table)
 
 
 def _print_labels(data: ImageDataModule) -> None:
@@ -59,7 +59,7 @@ def _print_labels(data: ImageDataModule) -> None:
         columns.append(per_label.tolist())
     for name, *counts in zip(data.label_names, *columns, strict=True):
         table.add_row(name, *(f"{count:,}" for count in counts))
-    console.print(table)
+    tell(table)
 
 
 def _contact_sheet(data: ImageDataModule, n_rows: int, n_columns: int) -> Figure:

@@ -4,7 +4,7 @@ from omegaconf import DictConfig
 
 import glow
 from glow import figures
-from glow.entry_point import console, entry_point
+from glow.entry_point import entry_point, tell
 from glow.run_folder import RunFolder
 
 
@@ -19,9 +19,9 @@ def main(config: DictConfig) -> None:
     )
     sweep = figures.temperature_sweep(model, config.temperatures, config.n_columns, config.seed)
     name = f"samples_T{config.temperature}_seed{config.seed}.png".replace(" ", "")
-    console.print(f"written {figures.save(grid, folder / name)}")
+    tell(f"written {figures.save(grid, folder / name)}")
     name = f"temperature_sweep_seed{config.seed}.png"
-    console.print(f"written {figures.save(sweep, folder / name)}")
+    tell(f"written {figures.save(sweep, folder / name)}")
 
 
 if __name__ == "__main__":

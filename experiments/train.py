@@ -16,19 +16,25 @@ import glow
 from glow import figures
 from glow.checkpoint import TRUSTED, build, describe
 from glow.data import ImageDataModule
-from glow.entry_point import console, entry_point, print_numbers
+from glow.entry_point import entry_point, print_numbers, tell
 from glow.evaluation import evaluate
 from glow.lightning_module import GlowModule
 from glow.loggers import finish, log_picture
 from glow.provenance import device_name, provenance
 from glow.run_folder import RunFolder
+from glow.sweep import run_once
 
 
 @entry_point("train")
 def main(config: DictConfig) -> float | None:
     """Train in Hydra's folder; return the validation bits/dim, for sweepers that search."""
-    config.run_dir = HydraConfig.get().runtime.output_dir
-    return train(config)
+    hydra = HydraConfig.get()
+    config.run_dir = hydra.runtime.output_dir
+    if hydra.mode != RunMode.MULTIRUN:
+        return train(config)
+    folder = RunFolder(Path(config.run_dir))
+    retry_failed = config.retry_failed
+    return run_once(folder, config, lambda: train(config), retry_failed=retry_failed)
 
 
 def train(config: DictConfig) -> float | None:
@@ -56,7 +62,7 @@ def train(config: DictConfig) -> float | None:
     try:
         if trainer.is_global_zero:
             folder.write_config(config)
-            console.print(f"training in {folder.path}")
+            tell(f"training in {folder.path}")
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
         _fit(trainer, module, data, folder)
@@ -73,34 +79,37 @@ def train(config: DictConfig) -> float | None:
             test = averaged[0] if averaged else raw
             weights = {"test": test} | ({"test_of_raw_weights": raw} if averaged else {})
             cost["device"] = device_name(trainer.strategy.root_device)
+            cost["best_validation"] = _lowest_validation(trainer)
             _write_summary(config, folder, kept, weights, cost)
             for path in _draw_figures(kept, data, folder):
                 log_picture(loggers, path.stem, path, trainer.global_step)
             print_numbers(f"{config.name}, test images", test)
-            console.print(
-                f"results in {folder.path}: figures/, summary.json, metrics.csv, checkpoints/"
-            )
+            tell(f"results in {folder.path}: figures/, summary.json, metrics.csv, checkpoints/")
         exit_code = 0
     finally:
         finish(loggers, exit_code)
-    checkpoint = trainer.checkpoint_callback
-    best: Any = getattr(checkpoint, "best_model_score", None)
-    return None if best is None else float(best)
+    return _lowest_validation(trainer)
 
 
 def _fit(trainer: Trainer, module: GlowModule, data: ImageDataModule, folder: RunFolder) -> None:
     resumed = folder.last if folder.last.is_file() else None
     if resumed and trainer.is_global_zero:
-        console.print(f"resuming from {resumed}")
+        tell(f"resuming from {resumed}")
     try:
         trainer.fit(module, datamodule=data, ckpt_path=resumed)
     except SystemExit:  # how Lightning ends what Ctrl-C has interrupted
         if trainer.is_global_zero and folder.last.is_file():
-            console.print(
+            tell(
                 f"interrupted; the same command with run_dir={folder.path} goes on from the last "
                 "checkpoint, which is at most 5 minutes or one validation old"
             )
         raise
+
+
+def _lowest_validation(trainer: Trainer) -> float | None:
+    """Return the bits/dim of the best checkpoint; None where nothing was validated."""
+    best: Any = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    return None if best is None else float(best)
 
 
 def _batches_per_step(config: DictConfig, n_processes: int) -> int:

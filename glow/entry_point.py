@@ -16,13 +16,11 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 CONFIGS = Path(__file__).resolve().parent.parent / "conf"
 TOLD_IN_A_SENTENCE = (ValueError, TypeError, OSError, FloatingPointError, OmegaConfBaseException)
-
-console = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
@@ -52,12 +50,20 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
     return program
 
 
+def tell(what: RenderableType) -> None:
+    """Print a line or a table.
+
+    Where a launcher hands a program to other processes, this goes along, as a console would not.
+    """
+    Console(highlight=False, soft_wrap=True, markup=False).print(what)
+
+
 def print_numbers(title: str, numbers: Mapping[str, float]) -> None:
     """Print a table of numbers."""
     table = Table(title=title, title_justify="left", show_header=False)
     for name, value in numbers.items():
         table.add_row(name.replace("_", " "), f"{value:.4f}".removesuffix(".0000"))
-    console.print(table)
+    tell(table)
 
 
 def keep_freed_memory() -> bool:

@@ -24,7 +24,9 @@ MAY_DIFFER = (
     "data.download",
     "data.num_workers",
     "data.eval_batch_size",
+    "retry_failed",
 )
+LENGTH = ("trainer.max_", "trainer.limit_")  # what says how long a run is
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,16 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def summary(self) -> Path:
+        """The result, written when all is done."""
+        return self.path / "summary.json"
+
+    @property
+    def failure(self) -> Path:
+        """The traceback of a job of a sweep that has failed."""
+        return self.path / "failure.txt"
+
+    @property
     def figures(self) -> Path:
         """The folder of the figures."""
         return self.path / "figures"
@@ -97,16 +109,33 @@ class RunFolder:
         assert isinstance(config, DictConfig)
         return config
 
-    def refuse_another_run(self, config: DictConfig) -> None:
-        """Raise ``ValueError`` where the run in this folder is not that of ``config``."""
+    def read_summary(self) -> dict[str, Any]:
+        """Read ``summary.json``."""
+        summary: dict[str, Any] = json.loads(self.summary.read_text())
+        return summary
+
+    def is_finished(self, config: DictConfig) -> bool:
+        """Return whether the run of ``config`` has come to its end here, and not a shorter one."""
+        if not self.summary.is_file():
+            return False
+        self.refuse_another_run(config)
+        return not any(name.startswith(LENGTH) for name in self._differences(config))
+
+    def _differences(self, config: DictConfig) -> dict[str, str]:
+        """Return, by name, what is told of the values that are others in ``config.yaml``."""
         here, there = (
             _flat(OmegaConf.to_container(c, resolve=True)) for c in (config, self.read_config())
         )
-        told = [
-            f"{key} is {there.get(key)} there, not {here.get(key)}"
+        return {
+            key: f"{key} is {there.get(key)} there, not {here.get(key)}"
             for key in sorted(here.keys() | there.keys())
-            if here.get(key) != there.get(key) and not key.startswith(MAY_DIFFER)
-        ]
+            if here.get(key) != there.get(key)
+        }
+
+    def refuse_another_run(self, config: DictConfig) -> None:
+        """Raise ``ValueError`` where the run in this folder is not that of ``config``."""
+        differences = self._differences(config)
+        told = [text for name, text in differences.items() if not name.startswith(MAY_DIFFER)]
         if told:
             raise ValueError(
                 f"{self.path} holds another run, which this one cannot go on with: "

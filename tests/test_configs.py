@@ -15,9 +15,13 @@ from tests.conftest import ROOT
 
 CONF = ROOT / "conf"
 GROUPS = ("model/permutation", "model/coupling", "model/top", "optimizer", "scheduler", "trainer")
+EXPERIMENTS = sorted(
+    str(path.relative_to(CONF / "experiment").with_suffix(""))
+    for path in CONF.glob("experiment/**/*.yaml")
+)
 OPTIONS = [
     f"{group}={path.stem}"
-    for group in ("model", *GROUPS, "data", "callbacks", "logger", "experiment")
+    for group in ("model", *GROUPS, "data", "callbacks", "logger", "recipe")
     for path in sorted((CONF / group).glob("*.yaml"))
     if path.stem != "evaluation"  # a trainer without the callbacks of training
 ]
@@ -28,13 +32,16 @@ SCALE_MAPS = [
 
 
 def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
-    if {"data=folder", "data=npz"} & set(overrides):
+    roots = ("data=folder", "data=npz", "imagenet", "lsun", "celebahq")
+    if any(root in override for root in roots for override in overrides):
         overrides = (*overrides, "data.root=pictures")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose(root, [f"run_dir={folder}", *overrides])
 
 
-@pytest.mark.parametrize("option", [*OPTIONS, *SCALE_MAPS])
+@pytest.mark.parametrize(
+    "option", [*OPTIONS, *SCALE_MAPS, *(f"experiment={name}" for name in EXPERIMENTS)]
+)
 def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
     config = composed("train", tmp_path, "model.n_levels=2", option)
     OmegaConf.resolve(config)
@@ -62,14 +69,14 @@ def all_choices() -> list[list[str]]:
     groups: dict[str, list[str]] = {}
     for option in OPTIONS:
         groups.setdefault(option.partition("=")[0], []).append(option)
-    del groups["experiment"]
+    del groups["recipe"]  # which choose from several of the others
     most = max(map(len, groups.values()))
     lists = [[options[i % len(options)] for options in groups.values()] for i in range(most)]
     return [*lists, *([option] for option in SCALE_MAPS)]  # additive coupling takes no scale map
 
 
 @pytest.mark.parametrize("choices", all_choices(), ids=" ".join)
-@pytest.mark.parametrize("experiment", sorted(p.stem for p in CONF.glob("experiment/*.yaml")))
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if "/" not in name])
 def test_every_experiment_takes_every_choice(
     experiment: str, choices: list[str], tmp_path: Path
 ) -> None:

@@ -20,7 +20,8 @@ ORDER = (
         "glow.entry_point",
     ),
     ("glow.lightning_module",),
-    ("glow.callbacks", "glow.evaluation"),
+    ("glow.callbacks", "glow.evaluation", "glow.sweep"),
+    ("glow.record", "glow.report"),
     ("experiments",),
 )
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}

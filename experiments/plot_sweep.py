@@ -1,0 +1,41 @@
+"""Draw a sweep: python experiments/plot_sweep.py sweep=runs/paper_ablation/sweep."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.table import Table
+
+from glow import figures
+from glow.entry_point import entry_point, tell
+from glow.sweep import cells, read_sweep
+
+
+@entry_point("plot_sweep")
+def main(config: DictConfig) -> None:
+    """Print a table of the test bits/dim, and draw the validation curves."""
+    sweep = read_sweep(Path(config.sweep))
+    if not sweep.runs:
+        raise ValueError(f"no job of {sweep.folder} has finished: expected */summary.json in it")
+    found = cells(sweep.runs, config.panels, config.lines)
+    table = Table(title=f"{sweep.folder}, test images")
+    for heading in (config.panels or "", config.lines, "runs", "bits/dim", "spread over runs"):
+        table.add_column(heading)
+    for cell in found:
+        spread = "" if cell.std is None else f"{cell.std:.4f}"
+        table.add_row(cell.panel, cell.line, str(len(cell.runs)), f"{cell.mean:.4f}", spread)
+    tell(table)
+    for path in sweep.failed:
+        tell(f"failed, and left out: {path}")
+    curves: dict[str, dict[str, list[figures.Curve]]] = {}
+    for cell in found:
+        with_curve: list[figures.Curve] = [run.curve for run in cell.runs if run.curve]
+        if with_curve:
+            curves.setdefault(cell.panel, {})[cell.line] = with_curve
+    if not curves:
+        raise ValueError("none of the runs has validated, and there is nothing to draw")
+    output = Path(config.output or sweep.folder / "sweep.png")
+    tell(f"drawn to {figures.save(figures.sweep_curves(curves), output)}")
+
+
+if __name__ == "__main__":
+    main()

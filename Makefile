@@ -51,7 +51,7 @@ locked: .venv/bin/pip ## install the very versions that were last verified, inst
 	touch .venv/installed .venv/installed-dev
 
 lock: .venv/installed-dev ## write the newest versions to requirements.lock
-	$(BIN)/pip-compile pyproject.toml --extra dev --output-file requirements.lock \
+	$(BIN)/pip-compile pyproject.toml --extra dev --extra sweep --output-file requirements.lock \
 		--upgrade --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --quiet
 
@@ -72,5 +72,5 @@ clean: ## remove .venv and build; runs and data stay
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install -e '.[dev]'
+	$(BIN)/pip install -e '.[dev,sweep]'
 	@touch $@

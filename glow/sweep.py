@@ -17,17 +17,21 @@ from omegaconf import DictConfig, OmegaConf
 from glow.entry_point import tell
 from glow.run_folder import RunFolder
 
-LONGEST_NAME = 120
+LONGEST_NAME = 200
 
 
 def job_name(overrides: str) -> str:
     """Return a folder's name for the overrides of a job, as Hydra joins them.
 
-    ``model/permutation-reverse_seed-0`` becomes ``permutation-reverse_seed-0``: groups lose their
-    path, and signs that shells or Hydra would read otherwise are left out.
+    ``model/permutation=reverse,model.n_steps=4`` becomes ``permutation-reverse_n_steps-4``: groups
+    and keys lose their path, and signs that shells or Hydra would read are left out.
     """
-    name = re.sub(r"(?:[\w.]+/)+", "", overrides).replace("@", "-")
-    name = re.sub(r"[^\w.=]+", "-", name).strip("-") or "job"
+    parts = []
+    for override in overrides.split(","):
+        key, _, value = override.rpartition("=")
+        words = (re.split(r"[./]", key)[-1], re.sub(r"[^\w.]+", "-", value).strip("-"))
+        parts.append("-".join(word for word in words if word))
+    name = "_".join(parts) or "job"
     if len(name) > LONGEST_NAME:
         name = f"{name[:LONGEST_NAME]}-{zlib.crc32(name.encode()):08x}"
     return name

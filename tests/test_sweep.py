@@ -144,9 +144,10 @@ def test_the_slurm_launcher_composes() -> None:
 @pytest.mark.parametrize(
     ("overrides", "name"),
     [
-        ("model/permutation-reverse_seed-0", "permutation-reverse_seed-0"),
-        ("data.root-/a/b_seed-0", "data.root-b_seed-0"),
-        ("pairs-[[3,4],[0,11]]", "pairs-3-4-0-11"),
+        ("model/permutation=reverse,seed=0", "permutation-reverse_seed-0"),
+        ("model.n_steps=4,optimizer.lr=1e-3", "n_steps-4_lr-1e-3"),
+        ("trainer.max_time='00:01',data.x=/a/b", "max_time-00-01_x-a-b"),
+        ("pairs=[[3,4],[0,11]]", "pairs-3_4_0_11"),
         ("", "job"),
     ],
 )
@@ -155,7 +156,7 @@ def test_folders_have_names_that_shells_can_bear(overrides: str, name: str) -> N
 
 
 def test_long_names_stay_different() -> None:
-    names = {job_name("x" * 300 + str(i)) for i in range(5)}
+    names = {job_name("x=" + "y" * 300 + str(i)) for i in range(5)}
     assert len(names) == 5
     assert max(map(len, names)) < 255
 

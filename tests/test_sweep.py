@@ -1,5 +1,6 @@
 """Sweeps: what is run, what is not run again, and what comes of it."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -153,6 +154,15 @@ def test_the_slurm_launcher_composes() -> None:
 )
 def test_folders_have_names_that_shells_can_bear(overrides: str, name: str) -> None:
     assert job_name(overrides) == name
+
+
+def test_every_job_of_a_grid_has_its_name() -> None:
+    grid = itertools.product(("reverse", "shuffle"), ("additive", "affine"), range(3))
+    names = {
+        job_name(f"data.n_val=5000,model/coupling={b},model/permutation={a},seed={c}")
+        for a, b, c in grid
+    }
+    assert len(names) == 12
 
 
 def test_long_names_stay_different() -> None:

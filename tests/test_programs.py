@@ -20,7 +20,7 @@ import glow
 from experiments.train import train
 from glow.entry_point import keep_freed_memory
 from tests.conftest import ROOT, compose_train
-from tests.data.pictures import write_celeba
+from tests.data.pictures import write_celeba, write_cifar10_pictures
 from tests.loggers.wandb_records import records
 
 TINY = (
@@ -75,6 +75,20 @@ def test_a_run_leaves_what_it_promises(run: Path) -> None:
     assert summary["versions"]["torch"] == torch.__version__.split("+")[0]
     model = glow.load(run / "checkpoints" / "best.ckpt")
     assert summary["parameters"] == sum(p.numel() for p in model.parameters())
+
+
+def test_training_on_all_images_keeps_the_last_weights(tmp_path: Path) -> None:
+    write_cifar10_pictures(tmp_path / "data")
+    options = (f"data.root={tmp_path}/data", f"data.cache_dir={tmp_path}/cache", "data.n_val=0")
+    steps = ("data.batch_size=8", "images_per_step=16", "trainer.max_epochs=2")
+    best = train(compose_train(tmp_path, "data=cifar10", *options, *steps))
+    assert best is None
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["test"]["images"] == 10
+    assert summary["steps"] == 6  # 2 epochs of 40 images, 16 a step; the last step of each takes 8
+    with pytest.raises(ValueError, match=r"images_per_step=20 is no multiple of data.batch_size=8"):
+        train(compose_train(tmp_path, "data=cifar10", *options, *steps, "images_per_step=20"))
 
 
 def test_metrics_hold_bits_per_dim_and_its_parts(run: Path) -> None:

@@ -38,7 +38,7 @@ sweep: setup ## the permutations of the paper's figure 3 on the digits, two seed
 	$(BIN)/python experiments/train.py -m experiment=digits \
 		model/permutation=reverse,shuffle,invconv seed=0,1
 
-bench: .venv/installed-bench ## measure time and memory beside a peer, and how fast batches come (5 minutes)
+bench: .venv/installed-bench ## measure time and memory beside a peer, and how fast batches come (10 minutes)
 	$(BIN)/python experiments/bench.py
 	$(BIN)/python experiments/bench_data.py
 

@@ -116,7 +116,8 @@ def training_curve(metrics: str | Path) -> Figure:
 
 
 def sweep_curves(
-    curves: Mapping[str, Mapping[str, Sequence[Curve]]], title: str = "Validation images"
+    curves: Mapping[str, Mapping[str, Sequence[Curve]]],
+    title: str = "Validation images: mean and standard deviation over runs",
 ) -> Figure:
     """Draw mean and spread of curves over runs that differ in the seed: panel -> line -> curves.
 

@@ -101,7 +101,8 @@ def test_a_sweep_is_drawn_and_recorded(
     record = record_of_sweep(folder, None, "model.n_levels")
     assert [cell["line"] for cell in record["cells"]] == ["1", "2", "3", "4", "5"]
     assert "train.py -m " in record["command"]
-    assert "n_levels" not in record["command"]
+    assert record["command"].endswith("model.n_levels=1,2,3,4,5")
+    assert str(folder.parents[2]) not in json.dumps(record)
     write(record, "levels", tmp_path)
     assert "| 3 | " in tables(tmp_path)["sweep levels"]
     with pytest.raises(SystemExit, match=r"model/coupling was not overridden .*model.n_levels"):

@@ -99,7 +99,7 @@ class MultiScaleFlow(nn.Module):
     def compile_steps(self, **options: Any) -> None:
         """Compile the steps of flow, with the options of ``torch.compile``.
 
-        What is compiled is the forward pass, once for all steps of a level that alike ones precede.
+        The steps of a level share one graph, but for the very first, whose input has no gradient.
         With ``memory="reverse"``, which runs no step as a whole, it is the coupling networks.
         """
         torch._dynamo.config.recompile_limit = max(

@@ -54,10 +54,11 @@ def full_precision(x: Tensor) -> Iterator[None]:
 
     The flow's state and its log-determinants never leave float32: rounding them to bfloat16 costs
     0.028 bits/dim at K 16, where rounding only the inside of the coupling networks costs 0.002. On
-    a GPU products and convolutions are kept from TF32, too, which has bfloat16's 8 bits and 2 more.
+    a GPU products and convolutions are kept from TF32, too, which has bfloat16's 8 bits and 2 more,
+    but for what is compiled: a graph cannot switch it, and takes it as it is set outside.
     """
     with torch.autocast(x.device.type, enabled=False):
-        if x.device.type != "cuda":
+        if x.device.type != "cuda" or torch.compiler.is_compiling():
             yield
             return
         libraries: Any = torch.backends

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from glow.data import MNIST, FashionMNIST
+from glow.data import MNIST, FashionMNIST, PaddedMNIST
 from tests.data.pictures import write_idx, write_mnist
 
 
@@ -82,3 +82,20 @@ def test_files_that_were_cut_are_told(root: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"MNIST/raw are broken \(.+\): delete them"):
         MNIST(root=str(root), download=False).prepare_data()
+
+
+def test_padded_mnist_is_mnist_in_the_middle_of_three_channels(root: Path) -> None:
+    plain, padded = (
+        source(root=str(root), download=False, n_val=5, batch_size=4)
+        for source in (MNIST, PaddedMNIST)
+    )
+    for data in (plain, padded):
+        data.prepare_data()
+        data.setup()
+    images, labels = padded.dataset("val")[:5]
+    expected, expected_labels = plain.dataset("val")[:5]
+    assert images.shape == (5, 3, 32, 32)
+    assert torch.equal(labels, expected_labels)
+    for channel in images.unbind(1):
+        assert torch.equal(channel[:, 2:-2, 2:-2], expected[:, 0])
+    assert images.sum() == 3 * expected.sum()  # all around them is black

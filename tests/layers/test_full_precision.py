@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 
 from glow.layers import full_precision
@@ -24,3 +25,13 @@ def test_tf32_is_off_inside_on_a_gpu() -> None:
     with full_precision(on_gpu):
         assert [backend.fp32_precision for backend in backends] == ["ieee", "ieee"]
     assert [backend.fp32_precision for backend in backends] == outside
+
+
+def test_what_is_compiled_leaves_tf32_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph cannot switch it."""
+    on_gpu: Any = SimpleNamespace(device=torch.device("cuda"))
+    matmul: Any = torch.backends.cuda.matmul
+    outside = matmul.fp32_precision
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    with full_precision(on_gpu):
+        assert matmul.fp32_precision == outside

@@ -111,7 +111,8 @@ def training_curve(metrics: str | Path) -> Figure:
             axes.plot(*zip(*sorted(points.items()), strict=True), label=name, **style)
     axes.set(title="Training", xlabel="step", ylabel="bits/dim (lower is better)")
     axes.grid(alpha=0.3)
-    axes.legend()
+    if axes.lines:
+        axes.legend()
     return figure
 
 

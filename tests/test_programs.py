@@ -316,7 +316,7 @@ def test_processes_that_would_part_are_refused(
     several = ("trainer=ddp", "trainer.devices=2", *TINY)
     with pytest.raises(SystemExit):
         call(monkeypatch, "train", "-m", "seed=0,1", f"hydra.sweep.dir={tmp_path}", *several)
-    assert "a sweep (-m) cannot start several processes per job" in capsys.readouterr().err
+    assert "a sweep (-m) cannot start several processes per job" in capsys.readouterr().out
     for name, value in {"TORCHELASTIC_RUN_ID": "0", "WORLD_SIZE": "2", "RANK": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOCAL_RANK", "1")

@@ -19,7 +19,7 @@ from tests.data.pictures import (
     write_mnist,
 )
 
-DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")
+DOWNLOADED = ("mnist", "mnist_padded", "fashion_mnist", "cifar10")
 SOURCES = sorted(path.stem for path in (ROOT / "conf" / "data").glob("*.yaml"))
 
 
@@ -38,9 +38,7 @@ def source(name: str, root: Path, *overrides: str) -> ImageDataModule:
     if name != "digits":
         overrides += (f"data.root={root}",)
     if name in DOWNLOADED:
-        overrides += ("data.download=false",)
-    if name in ("mnist", "fashion_mnist", "cifar10"):
-        overrides += ("data.n_val=10",)
+        overrides += ("data.download=false", "data.n_val=10")
     if name in ("npz", "folder", "celeba", "cifar10"):
         overrides += (f"data.cache_dir={root.parent / 'cache'}",)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
@@ -50,7 +48,7 @@ def source(name: str, root: Path, *overrides: str) -> ImageDataModule:
 
 def write(name: str, root: Path) -> None:
     root.mkdir()
-    if name == "mnist":
+    if name in ("mnist", "mnist_padded"):
         write_mnist(root)
     elif name == "fashion_mnist":
         write_mnist(root, "FashionMNIST")

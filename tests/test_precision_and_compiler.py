@@ -111,7 +111,7 @@ def test_training_compiles_and_evaluation_does_not(
     for compiled in (False, True):
         counters.clear()
         module = GlowModule(digits_model(), compiled=compiled)
-        trainer = trainer_in(tmp_path, max_steps=2)
+        trainer = trainer_in(tmp_path, max_epochs=1, limit_train_batches=2)
         trainer.fit(module, Digits())
         found.append((counters["stats"]["unique_graphs"], trainer.callback_metrics))
     (none, plain), (some, fast) = found

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glow.layers import ActNorm, Bijection, Chain, EdgeConv2d, LUInvertibleConv, NormalizedConv
@@ -44,6 +44,9 @@ def choices(
         inner, outer = ActNorm(width), ActNorm(channels)
         convs = [LUInvertibleConv(channels) for _ in range(n_steps)]
         normalized = NormalizedConv(outer, convs[0]).eval()
+        for parameter in (into.edge_weight, outer.bias, outer.log_scale, inner.log_scale):
+            assert parameter is not None
+            nn.init.normal_(parameter, std=0.1)  # from 0, where the two ways would hardly differ
     n_gathered = images[..., :1].numel()
     return [
         Choice(
@@ -97,7 +100,7 @@ def choices(
     ]
 
 
-def _trained(compute: Callable[[Tensor], Tensor], x: Tensor, *modules: torch.nn.Module) -> Run:
+def _trained(compute: Callable[[Tensor], Tensor], x: Tensor, *modules: nn.Module) -> Run:
     """Return what runs a computation and its backward pass."""
 
     def run() -> Tensor:

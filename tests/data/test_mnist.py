@@ -85,6 +85,8 @@ def test_files_that_were_cut_are_told(root: Path) -> None:
 
 
 def test_padded_mnist_is_mnist_in_the_middle_of_three_channels(root: Path) -> None:
+    pixels = np.random.default_rng(0).integers(256, size=(40, 28, 28))
+    write_idx(root / "MNIST" / "raw" / "train-images-idx3-ubyte", pixels)
     plain, padded = (
         source(root=str(root), download=False, n_val=5, batch_size=4)
         for source in (MNIST, PaddedMNIST)

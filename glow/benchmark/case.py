@@ -1,6 +1,7 @@
 """One subject of a benchmark: a Glow of ours under some setting, or a peer's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -89,10 +90,10 @@ class Case:
     def train(self) -> None:
         """Take one step of the optimizer."""
         self.optimizer.zero_grad()
-        torch.set_float32_matmul_precision("high" if self.setting.tf32 else "highest")
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.setting.bf16):
-            loss = self._loss()
-        loss.backward()
+        with _tf32_products() if self.setting.tf32 else nullcontext():
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.setting.bf16):
+                loss = self._loss()
+            loss.backward()
         self.optimizer.step()
 
     def _loss(self) -> Tensor:
@@ -138,3 +139,14 @@ class Case:
             latent = inside // 2 if level else inside
             bases.append(nf.distributions.DiagGaussian((latent, height // fold, width // fold)))
         return nf.MultiscaleFlow(bases, flows, merges)
+
+
+@contextmanager
+def _tf32_products() -> Iterator[None]:
+    matmul: Any = torch.backends.cuda.matmul
+    outside = matmul.fp32_precision
+    matmul.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = outside

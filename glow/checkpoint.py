@@ -62,7 +62,8 @@ def _read(path: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no checkpoint at {path}: expected a file such as best.ckpt")
     no_glow = f"{path} holds no Glow: expected a file that glow.save or experiments/train.py wrote"
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        # Mapped: what is not wanted of it, the state of an optimizer say, is never read.
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # whatever the unpickler makes of bytes that are no checkpoint
         raise ValueError(no_glow) from error
     if not isinstance(checkpoint, dict) or SPEC_KEY not in checkpoint:

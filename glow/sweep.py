@@ -102,15 +102,10 @@ class Sweep:
 def read_sweep(folder: Path) -> Sweep:
     """Read what the jobs of a sweep have left."""
     jobs = [RunFolder(path) for path in sorted(folder.glob("*")) if path.is_dir()]
+    finished = [(job, job.read_summary()) for job in jobs if job.summary.is_file()]
     runs = [
-        SweptRun(
-            job.path,
-            _as_dict(job.read_summary()["overrides"]),
-            job.read_summary(),
-            validation_curve(job.metrics),
-        )
-        for job in jobs
-        if job.summary.is_file()
+        SweptRun(job.path, _as_dict(summary["overrides"]), summary, validation_curve(job.metrics))
+        for job, summary in finished
     ]
     return Sweep(folder, runs, [job.failure for job in jobs if job.failure.is_file()])
 

@@ -92,7 +92,7 @@ class GlowModule(LightningModule):
         images, labels = batch
         key = (torch.initial_seed(), self.global_rank, batches_done(self.trainer))
         latents, log_det = self.model(images, labels, noise=noise_like(images, *key))
-        parts = self._parts(latents, log_det)
+        parts = self._parts(standard_normal_log_prob(latents), log_det)
         self.log_dict({f"train/{name}": bits.detach().mean() for name, bits in parts.items()})
         classification = self.model.classification_loss(latents, labels).mean() / math.log(2)
         return parts["bits_per_dim"].mean() + classification
@@ -151,14 +151,12 @@ class GlowModule(LightningModule):
         """Return the columns of every image but the last, (B, columns), for one draw of noise."""
         noise = noise_of(images, sample)
         latents, log_dets = self.model.forward_by_level(images, labels, noise=noise)
-        parts = self._parts(latents, torch.stack(log_dets).sum(0))
-        of_levels = [
-            standard_normal_log_prob([eps]) + log_det
-            for eps, log_det in zip(latents, log_dets[1:], strict=True)
-        ]
-        shape = self.model.image_shape
-        adding_up = [bits_per_dim(part, shape) for part in (log_dets[0], *of_levels)]
-        return torch.stack([*parts.values(), *adding_up], dim=1)
+        latent_log_probs = torch.stack([standard_normal_log_prob([eps]) for eps in latents])
+        dequantization, *of_levels = log_dets
+        parts = self._parts(latent_log_probs.sum(0), torch.stack(log_dets).sum(0))
+        adding_up = torch.stack([dequantization, *(latent_log_probs + torch.stack(of_levels))])
+        bits = bits_per_dim(adding_up, self.model.image_shape)
+        return torch.stack([*parts.values(), *bits], dim=1)
 
     @property
     def _nats_per_bit(self) -> float:
@@ -172,15 +170,14 @@ class GlowModule(LightningModule):
         # Process r has evaluated the images r, r + n, r + 2n, ...
         processes = range(self.trainer.world_size)
         order = torch.cat([torch.arange(r, len(rows), len(processes)) for r in processes])
-        in_order = torch.empty_like(rows).index_copy_(0, order, rows)
-        columns = dict(zip(self.columns, in_order.unbind(1), strict=True))
+        columns = dict(zip(self.columns, rows[order.argsort()].unbind(1), strict=True))
         for name, values in columns.items():
             self.log(f"{stage}/{name}", values.mean().item(), sync_dist=True)
         return columns
 
-    def _parts(self, latents: tuple[Tensor, ...], log_det: Tensor) -> dict[str, Tensor]:
+    def _parts(self, latent_log_prob: Tensor, log_det: Tensor) -> dict[str, Tensor]:
         shape = self.model.image_shape
-        latent_bits = bits_per_dim(standard_normal_log_prob(latents), shape)
+        latent_bits = bits_per_dim(latent_log_prob, shape)
         log_det_bits = bits_per_dim(log_det, shape)
         both = latent_bits + log_det_bits
         return dict(zip(PARTS, (both, latent_bits, log_det_bits), strict=True))

@@ -36,16 +36,20 @@ class ActNorm(Bijection):
             self.initialize(x)
             self.fitting = False
         height, width = x.shape[-2:]
-        y = (x + self.bias) * (self.log_scale_factor * self.log_scale).exp()
+        y = (x + self.bias) * self.scale()
         return y, (height * width * self.log_abs_det()).expand(x.shape[0])
 
     def log_abs_det(self) -> Tensor:
         """Return what one pixel adds to ``log_det``, a scalar."""
         return self.log_scale_factor * self.log_scale.sum()
 
+    def scale(self) -> Tensor:
+        """Return ``exp(f * log_scale)``, (C,1,1)."""
+        return (self.log_scale_factor * self.log_scale).exp()
+
     def scale_and_shift(self) -> tuple[Tensor, Tensor]:
         """Return what ``y = scale * x + shift`` takes, both (C,), to fold into other layers."""
-        scale = (self.log_scale_factor * self.log_scale).exp().flatten()
+        scale = self.scale().flatten()
         return scale, scale * self.bias.flatten()
 
     def inverse(self, y: Tensor) -> Tensor:

@@ -150,13 +150,11 @@ class NormalizedConv(InvertibleConv):
 
     def matrix(self) -> Tensor:
         """Scale the columns of W."""
-        scale, _ = self.actnorm.scale_and_shift()
-        return self.permutation.matrix() * scale
+        return self.permutation.matrix() * self.actnorm.scale().flatten()
 
     def inverse_matrix(self) -> Tensor:
         """Scale the rows of the inverse."""
-        scale, _ = self.actnorm.scale_and_shift()
-        return self.permutation.inverse_matrix() / scale[:, None]
+        return self.permutation.inverse_matrix() / self.actnorm.scale().flatten(1)
 
     def log_abs_det(self) -> Tensor:
         """Add up those of both."""

@@ -5,14 +5,16 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.table import Table
 
+import glow
 from glow import figures
 from glow.entry_point import entry_point, tell
+from glow.run_folder import RunFolder
 from glow.sweep import cells, read_sweep
 
 
 @entry_point("plot_sweep")
 def main(config: DictConfig) -> None:
-    """Print a table of the test bits/dim, and draw the validation curves."""
+    """Print a table of the test bits/dim, and draw the validation curves and samples."""
     sweep = read_sweep(Path(config.sweep))
     if not sweep.runs:
         raise ValueError(f"no job of {sweep.folder} has finished: expected */summary.json in it")
@@ -31,10 +33,18 @@ def main(config: DictConfig) -> None:
         with_curve: list[figures.Curve] = [run.curve for run in cell.runs if run.curve]
         if with_curve:
             curves.setdefault(cell.panel, {})[cell.line] = with_curve
-    if not curves:
-        raise ValueError("none of the runs has validated, and there is nothing to draw")
     output = Path(config.output or sweep.folder / "sweep.png")
-    tell(f"drawn to {figures.save(figures.sweep_curves(curves), output)}")
+    if curves:
+        tell(f"drawn to {figures.save(figures.sweep_curves(curves), output)}")
+    models = {
+        f"{cell.panel} {config.lines.rpartition('.')[2]}={cell.line}".strip(): glow.load(
+            RunFolder(cell.runs[0].path).kept, map_location=config.device, trusted=config.trusted
+        )
+        for cell in found
+    }
+    drawn = figures.samples_of_models(models, config.n_columns, config.temperature, config.seed)
+    beside = output.with_name(f"{output.stem}_samples.png")
+    tell(f"samples of the first run of each to {figures.save(drawn, beside)}")
 
 
 if __name__ == "__main__":

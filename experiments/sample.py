@@ -2,26 +2,43 @@
 
 from omegaconf import DictConfig
 
-import glow
-from glow import figures
+from glow import figures, in_batches
 from glow.entry_point import entry_point, tell
-from glow.run_folder import RunFolder
+from glow.neighbours import nearest
+from glow.trained_run import TrainedRun
 
 
 @entry_point("sample")
 def main(config: DictConfig) -> None:
-    """Draw a grid of samples and a temperature sweep from a checkpoint."""
-    checkpoint = RunFolder.checkpoint_at(config.checkpoint)
-    model = glow.load(checkpoint, map_location=config.device, trusted=config.trusted)
-    folder = RunFolder.of(checkpoint).figures
+    """Draw a grid of samples and a temperature sweep, and what training images are near them."""
+    run = TrainedRun(config.checkpoint, config.device, config.trusted)
+    model, seed, size = run.model, config.seed, config.batch_size
+    temperature = config.temperature
+    names = run.class_names()
     grid = figures.sample_grid(
-        model, config.n_columns, config.n_rows, config.temperature, config.seed
+        model, config.n_columns, config.n_rows, temperature, seed, names, size
     )
-    sweep = figures.temperature_sweep(model, config.temperatures, config.n_columns, config.seed)
-    name = f"samples_T{config.temperature}_seed{config.seed}.png".replace(" ", "")
-    tell(f"written {figures.save(grid, folder / name)}")
-    name = f"temperature_sweep_seed{config.seed}.png"
-    tell(f"written {figures.save(sweep, folder / name)}")
+    sweep = figures.temperature_sweep(
+        model, config.temperatures, config.n_columns, seed, names, size
+    )
+    told = f"T{config.temperature}_seed{seed}".replace(" ", "")
+    drawn = {f"samples_{told}": grid, f"temperature_sweep_seed{seed}": sweep}
+    if config.n_neighbours:
+        data = run.opened_data(config.get("data"))
+        learnt = data.dataset("train").images
+        n = config.n_columns * config.n_rows
+        samples = in_batches.sample(
+            model, n, temperature, figures.one_label_per_column(model, n), seed, size
+        )
+        shown = samples[: config.n_rows]
+        drawn[f"neighbours_{told}"] = figures.neighbours(shown, learnt, config.n_neighbours)
+        distances = {
+            "samples": nearest(samples, learnt, 1)[0].median(),
+            "test images": nearest(data.dataset("test").images[:n], learnt, 1)[0].median(),
+        }
+        told = ", ".join(f"{distance:.1f} for {what}" for what, distance in distances.items())
+        tell(f"median distance to the nearest training image, in grey levels of 256: {told}")
+    run.publish(drawn)
 
 
 if __name__ == "__main__":

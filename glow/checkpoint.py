@@ -1,8 +1,10 @@
 """Checkpoints: tensors and plain Python that rebuild a Glow without Hydra and without Lightning."""
 
 import functools
+import hashlib
 import importlib
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,20 @@ def model_state(checkpoint: Mapping[str, Any], *, raw: bool = False) -> dict[str
     return {
         name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)
     }
+
+
+def fingerprint(model: Glow) -> str:
+    """Return 16 hexadecimal digits that tell this model, its weights included, from all others.
+
+    They are the same for any ``memory`` and device, and for float32 weights in float64.
+    """
+    description = describe(model) | {"memory": None}
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for name, value in model.state_dict().items():
+        value = value.float() if value.is_floating_point() else value
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def describe(part: Any) -> Any:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import zlib
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
@@ -22,6 +20,7 @@ from glow.data import Batch, batches_done
 from glow.layers import full_precision
 from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.model import Glow
+from glow.noise import noise_like, noise_of
 from glow.optim import anchors
 
 OptimizerFactory = Callable[..., Optimizer]  # parameters -> optimizer
@@ -203,32 +202,6 @@ class GlowModule(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the description from which ``glow.load`` rebuilds the model."""
         checkpoint[SPEC_KEY] = describe(self.model)
-
-
-def noise_like(images: Tensor, *key: int) -> Tensor:
-    """Return noise of the images' shape, uniform in [0, 1), that depends on the key alone.
-
-    With the batch's number in the key, a resumed run meets the noise that it would have met without
-    the break.
-    """
-    seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
-    generator = torch.Generator(images.device).manual_seed(seed)
-    return torch.rand(images.shape, device=images.device, generator=generator)
-
-
-def noise_of(images: Tensor, sample: int = 0) -> Tensor:
-    """Return noise of the images' shape, uniform in [0, 1), of which each image determines its own.
-
-    So an evaluation gives the same value whenever, and in whatever batches and processes it runs.
-    The samples of an image are independent.
-    """
-    # Into one number of 32 bits, as a generator on the CPU takes no more of its seed.
-    told = sample.to_bytes(8, "little") if sample else b""
-    seeds = [zlib.crc32(image.numpy().tobytes() + told) for image in images.cpu()]
-    shares = [
-        torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds
-    ]
-    return torch.stack(shares).to(images.device)
 
 
 def _call(factory: Callable[..., Any], argument: Any, facts: dict[str, Any]) -> Any:

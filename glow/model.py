@@ -154,7 +154,7 @@ class Glow(nn.Module):
             warnings.warn(
                 f"{lost} of {len(x)} images are not finite; a lower temperature or a model with "
                 "floored_sigmoid scales samples more stably",
-                stacklevel=2,
+                stacklevel=3,
             )
             x = x.nan_to_num(nan=-1.0)
         return self.dequantize.inverse(x)
@@ -180,6 +180,9 @@ class Glow(nn.Module):
 
         The temperature is one for all levels or one per level, finest first. Paper section 6.1
         samples at 0.7; for additive couplings that is sampling from p(x)^(1 / temperature^2).
+
+        The images are drawn one after the other: the i-th from a generator is the same one however
+        many are drawn at a time.
         """
         shapes = self.flow.latent_shapes
         per_level = (
@@ -193,10 +196,11 @@ class Glow(nn.Module):
                 f"levels, got {temperature}"
             )
         device = self.device if generator is None else generator.device
-        return Latents(
-            t * torch.randn(n, *shape, dtype=self.dtype, device=device, generator=generator)
-            for t, shape in zip(per_level, shapes, strict=True)
-        ).map(lambda eps: eps.to(self.device))
+        vectors = torch.empty(n, math.prod(self.image_shape), dtype=self.dtype, device=device)
+        for vector in vectors:
+            vector.normal_(generator=generator)
+        latents = Latents.unflatten(vectors.to(self.device), shapes)
+        return Latents(t * eps for t, eps in zip(per_level, latents, strict=True))
 
     def classification_loss(self, latents: Latents, labels: Tensor | None) -> Tensor:
         """Return what the top prior's classifier adds to the training loss, (B,), in nats.

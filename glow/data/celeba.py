@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from glow.data.archive import open_archive
 from glow.data.image_data_module import SplitName
@@ -92,14 +93,21 @@ class CelebA(PictureDataModule):
 
     def decode_picture(self, picture: Picture) -> NDArray[np.uint8]:
         """Return a picture, cropped and resized to ``image_shape``."""
-        channels, height, width = self.image_shape
-        image = open_picture(self._read(picture.name), channels)
+        image = open_picture(self._read(picture.name), self.image_shape[0])
         if image.size != ALIGNED_SIZE:
             raise ValueError(
                 f"it is {image.width}x{image.height}, not {ALIGNED_SIZE[0]}x{ALIGNED_SIZE[1]} as "
                 "the aligned pictures are"
             )
-        return fit(image.crop(CROPS[self.crop]), height, width)
+        return self.fit_picture(image)[0]
+
+    def fit_picture(self, picture: Image.Image) -> tuple[NDArray[np.uint8], str]:
+        """Return a picture as uint8 of ``image_shape``: of one of the aligned size, the crop."""
+        if picture.size != ALIGNED_SIZE:
+            return super().fit_picture(picture)
+        _, height, width = self.image_shape
+        how = f"cropped as {self.crop} and resized to {width}x{height}"
+        return fit(picture.crop(CROPS[self.crop]), height, width), how
 
     def _read(self, name: str) -> bytes:
         if self._archive is None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glow.data.image_data_module import SplitName
-from glow.data.image_file import fit, open_picture, read_file
+from glow.data.image_file import open_picture, read_file
 from glow.data.picture_data_module import Picture, PictureDataModule
 
 SPLIT_FOLDERS: Mapping[SplitName, tuple[str, ...]] = {
@@ -63,9 +63,8 @@ class Folder(PictureDataModule):
 
     def decode_picture(self, picture: Picture) -> NDArray[np.uint8]:
         """Return a picture as uint8 of ``image_shape``."""
-        channels, height, width = self.image_shape
         content = read_file(Path(self.root) / picture.name)
-        return fit(open_picture(content, channels), height, width)
+        return self.fit_picture(open_picture(content, self.image_shape[0]))[0]
 
     def _folder(self, split: SplitName) -> Path:
         """Return the folder that a split is, or is cut from."""

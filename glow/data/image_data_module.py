@@ -11,12 +11,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from glow.data.augmentation import Augmentation
+from glow.data.image_file import fit
 from glow.data.training_order import TrainingOrder
 
 SplitName = Literal["train", "val", "test"]
@@ -130,6 +133,16 @@ class ImageDataModule(LightningDataModule, ABC):
 
         Labels that are no classes, for ``n_classes=0``, may have further dimensions.
         """
+
+    def fit_picture(self, picture: Image.Image) -> tuple[NDArray[np.uint8], str]:
+        """Return a picture as uint8 of ``image_shape``, and how it was cut and resized, if it was.
+
+        A source that crops its own pictures crops this one in the same way.
+        """
+        _, height, width = self.image_shape
+        fits = picture.size == (width, height)
+        how = "" if fits else f"cropped centrally and resized to {width}x{height}"
+        return fit(picture, height, width), how
 
     def setup(self, stage: str | None = None) -> None:
         """Read all splits, once, so that nothing is found amiss only after training."""

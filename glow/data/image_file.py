@@ -52,6 +52,12 @@ def open_picture(content: bytes, channels: int) -> Image.Image:
         raise ValueError(f"it is broken: {error or type(error).__name__}") from None
 
 
+def channels_of(content: bytes) -> int:
+    """Return whether what ``open_picture`` can open is grey, 1, or in colour, 3."""
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        return 1 if image.mode in ("1", "L", "LA") or image.mode.startswith("I") else 3
+
+
 def fit(picture: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
     """Return a picture as uint8 (C, height, width).
 

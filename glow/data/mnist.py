@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torchvision
+from numpy.typing import NDArray
+from PIL import Image
 from torch.nn import functional as F
 
 from glow.data.image_data_module import Batch, ImageDataModule, SplitName
+from glow.data.image_file import fit
 from glow.data.split import cut
 
 
@@ -101,3 +105,10 @@ class PaddedMNIST(MNIST):
         """Return the images of ``MNIST``, padded and repeated."""
         images, labels = super().read(split)
         return F.pad(images, (2, 2, 2, 2)).expand(-1, 3, -1, -1).contiguous(), labels
+
+    def fit_picture(self, picture: Image.Image) -> tuple[NDArray[np.uint8], str]:
+        """Return a picture as MNIST's: 28x28 in grey, padded with black, in 3 equal channels."""
+        if picture.size == (32, 32):
+            return super().fit_picture(picture)
+        pixels = np.pad(fit(picture.convert("L"), 28, 28), ((0, 0), (2, 2), (2, 2)))
+        return pixels.repeat(3, axis=0), "made 28x28 and grey, then padded to 32x32"

@@ -44,7 +44,7 @@ class Dequantize(nn.Module):
                 f"noise must have one value per pixel value, shape {tuple(images.shape)}, "
                 f"got {tuple(noise.shape)}"
             )
-        bins = (images // (256 // self.n_bins)).to(noise.dtype)
+        bins = self._bins(images).to(noise.dtype)
         x = bins / self.n_bins - 0.5 + noise.clamp(max=LARGEST_NOISE) / self.n_bins
         n_dims = math.prod(images.shape[1:])
         return x, x.new_full((len(images),), -n_dims * math.log(self.n_bins))
@@ -53,3 +53,10 @@ class Dequantize(nn.Module):
         """Return the images (B,C,H,W) whose bins x lies in: uint8 multiples of ``256 / n_bins``."""
         bins = ((x + 0.5) * self.n_bins).floor().clamp(0, self.n_bins - 1)
         return bins.to(torch.uint8) * (256 // self.n_bins)
+
+    def kept(self, images: Tensor) -> Tensor:
+        """Return what ``n_bits`` keep of uint8 images: what ``inverse`` gives back of them."""
+        return self._bins(images) * (256 // self.n_bins)
+
+    def _bins(self, images: Tensor) -> Tensor:
+        return images // (256 // self.n_bins)

@@ -11,11 +11,12 @@ from glow.loggers.wandb_logger import WandbLogger
 __all__ = ["CSVLogger", "WandbLogger", "finish", "log_picture"]
 
 
-def log_picture(loggers: Iterable[Logger], key: str, path: Path, step: int) -> None:
-    """Give a picture file to every logger that takes pictures."""
+def log_picture(loggers: Iterable[Logger], key: str, path: Path, step: int | None = None) -> None:
+    """Give a picture file, which may be an animated GIF, to every logger that takes pictures."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            logger.log_image(key, [str(path)], step)
+            log = logger.log_video if path.suffix == ".gif" else logger.log_image
+            log(key, [str(path)], step)
 
 
 def finish(loggers: Iterable[Logger], exit_code: int) -> None:

@@ -1,0 +1,32 @@
+"""Draw what lives in which level: python experiments/levels.py checkpoint=runs/digits/<run>."""
+
+from omegaconf import DictConfig
+
+from glow import figures
+from glow.entry_point import entry_point
+from glow.trained_run import TrainedRun
+
+
+@entry_point("levels")
+def main(config: DictConfig) -> None:
+    """Draw images with one level drawn anew, and decoded from some levels only."""
+    run = TrainedRun(config.checkpoint, config.device, config.trusted)
+    chosen, labels = run.select(config.images, config.split, config.get("data"))
+    resampled = figures.resamplings(
+        run.model,
+        chosen.images,
+        labels,
+        config.n_draws,
+        config.temperature,
+        config.seed,
+        chosen.names,
+        config.batch_size,
+    )
+    decoded = figures.reconstructions(
+        run.model, chosen.images, labels, chosen.names, config.batch_size
+    )
+    run.publish({"levels_resampled": resampled, "levels_decoded": decoded})
+
+
+if __name__ == "__main__":
+    main()

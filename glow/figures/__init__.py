@@ -1,0 +1,37 @@
+"""The figures of a model and of its record. Each function returns a matplotlib figure."""
+
+from glow.figures.attributes import attributes
+from glow.figures.curves import Curve, sweep_curves, training_curve
+from glow.figures.image_table import animate, image_table, save
+from glow.figures.interpolation import corners, interpolation
+from glow.figures.levels import reconstructions, resamplings
+from glow.figures.likelihoods import likelihoods
+from glow.figures.samples import (
+    PAPER_TEMPERATURES,
+    neighbours,
+    one_label_per_column,
+    sample_grid,
+    samples_of_models,
+    temperature_sweep,
+)
+
+__all__ = [
+    "PAPER_TEMPERATURES",
+    "Curve",
+    "animate",
+    "attributes",
+    "corners",
+    "image_table",
+    "interpolation",
+    "likelihoods",
+    "neighbours",
+    "one_label_per_column",
+    "reconstructions",
+    "resamplings",
+    "sample_grid",
+    "samples_of_models",
+    "save",
+    "sweep_curves",
+    "temperature_sweep",
+    "training_curve",
+]

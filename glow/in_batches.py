@@ -1,0 +1,114 @@
+"""Any number of images through a Glow, a batch at a time; what comes of them is kept on the CPU."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from glow.latents import Latents
+from glow.likelihood import bits_per_dim as bits_per_dim_of
+from glow.model import Glow
+from glow.noise import noise_of
+
+BATCH_SIZE = 64
+
+
+def encode(
+    model: Glow, images: Tensor, labels: Tensor | None = None, batch_size: int = BATCH_SIZE
+) -> Latents:
+    """Map uint8 images (N,C,H,W), given labels (N,), to their latents; see ``Glow.encode``."""
+    parts = [model.encode(*batch) for batch in _batches(model, images, labels, batch_size)]
+    return Latents(torch.cat(levels).cpu() for levels in zip(*parts, strict=True))
+
+
+def decode(
+    model: Glow, latents: Latents, labels: Tensor | None = None, batch_size: int = BATCH_SIZE
+) -> Tensor:
+    """Map latents, given labels (N,), to uint8 images (N,C,H,W); see ``Glow.decode``."""
+    parts = [
+        model.decode(Latents.unflatten(vectors, latents.shapes), part_labels).cpu()
+        for vectors, part_labels in _batches(model, latents.flatten(), labels, batch_size)
+    ]
+    return torch.cat(parts)
+
+
+def sample(
+    model: Glow,
+    n: int,
+    temperature: float | Sequence[float] = 1.0,
+    labels: Tensor | None = None,
+    seed: int = 0,
+    batch_size: int = BATCH_SIZE,
+) -> Tensor:
+    """Draw n images, uint8 (n,C,H,W), given labels (n,); see ``Glow.sample_latents``.
+
+    Their noise is that of the seed, whatever the batch size and the device.
+    """
+    if n < 1:
+        raise ValueError(f"the number of samples must be at least 1, got {n}")
+    generator = torch.Generator().manual_seed(seed)
+    parts = [
+        model.sample(len(numbers), temperature, part_labels, generator).cpu()
+        for numbers, part_labels in _batches(model, torch.arange(n), labels, batch_size)
+    ]
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def bits_per_dim(
+    model: Glow, images: Tensor, labels: Tensor | None = None, batch_size: int = BATCH_SIZE
+) -> Tensor:
+    """Return the bits/dim of uint8 images (N,C,H,W), (N,), in float64.
+
+    Every image determines its own noise of dequantization, so that the result is always the same.
+    A model with classes, where no labels (N,) are given, counts all of them as equally likely:
+    ``p(x) = mean_y p(x | y)``.
+    """
+    if model.n_classes and labels is None:
+        nats = class_log_probs(model, images, batch_size)
+        return bits_per_dim_of(nats.logsumexp(1) - math.log(model.n_classes), model.image_shape)
+    return bits_per_dim_of(_log_probs(model, images, labels, batch_size), model.image_shape)
+
+
+@torch.no_grad()
+def class_log_probs(model: Glow, images: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
+    """Return ``log p(image | class)`` for all classes, (N, n_classes), float64, in nats."""
+    of_classes = [
+        _log_probs(model, images, torch.full((len(images),), label), batch_size)
+        for label in range(model.n_classes)
+    ]
+    return torch.stack(of_classes, dim=1)
+
+
+def classes_of(model: Glow, images: Tensor, labels: Tensor) -> Tensor | None:
+    """Return the classes (N,) of images whose labels (N,) may be unknown, which is said by -1.
+
+    They get the class under which the image is likeliest. None where the model has no classes.
+    """
+    if not model.n_classes:
+        return None
+    labels, unknown = labels.clone(), labels < 0
+    if unknown.any():
+        labels[unknown] = class_log_probs(model, images[unknown]).argmax(1)
+    return labels
+
+
+def _log_probs(model: Glow, images: Tensor, labels: Tensor | None, batch_size: int) -> Tensor:
+    nats = [
+        model.log_prob(part, part_labels, noise=noise_of(part)).cpu().double()
+        for part, part_labels in _batches(model, images, labels, batch_size)
+    ]
+    return torch.cat(nats)
+
+
+def _batches(
+    model: Glow, rows: Tensor, labels: Tensor | None, size: int
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield some rows at a time, and their labels, where the model is."""
+    if size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {size}")
+    for start in range(0, len(rows), size):
+        part = slice(start, start + size)
+        part_labels = None if labels is None else labels[part].to(model.device)
+        yield rows[part].to(model.device), part_labels

@@ -1,0 +1,110 @@
+"""What the programs that look at a model have in common: its run, its data, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+from torch import Tensor
+
+from glow import checkpoint, figures, in_batches
+from glow.data import ImageDataModule, Selection, select
+from glow.entry_point import tell
+from glow.loggers import WandbLogger, finish, log_picture
+from glow.run_folder import RunFolder
+
+
+class TrainedRun:
+    """A model that was trained, and the folder of its run.
+
+    ``path`` is a run folder, whose best checkpoint is taken, or a checkpoint file; device and
+    ``trusted`` are as in ``glow.load``.
+    """
+
+    def __init__(
+        self, path: str | Path, device: str | torch.device = "cpu", trusted: Sequence[str] = ()
+    ) -> None:
+        self.checkpoint = RunFolder.checkpoint_at(path)
+        self.folder = RunFolder.of(self.checkpoint)
+        self.model = checkpoint.load(self.checkpoint, map_location=device, trusted=trusted)
+
+    def data(self, override: DictConfig | None = None) -> ImageDataModule:
+        """Return the run's data, with some values overridden, or other data, as yet unread.
+
+        Raises ``ValueError`` where its images are not of the model's shape.
+        """
+        data: ImageDataModule = instantiate(self.folder.data_config(override))
+        if data.image_shape != self.model.image_shape:
+            raise ValueError(
+                f"the model's images are {self.model.image_shape}, and those of this data are "
+                f"{data.image_shape}; set data.image_shape, where the source can fit its images"
+            )
+        return data
+
+    def opened_data(self, override: DictConfig | None = None) -> ImageDataModule:
+        """Return the same, ready to be read."""
+        data = self.data(override)
+        data.prepare_data()
+        data.setup()
+        return data
+
+    def select(
+        self,
+        references: Sequence[int | str] | None,
+        split: str,
+        override: DictConfig | None = None,
+        default: int = 4,
+    ) -> tuple[Selection, Tensor | None]:
+        """Return the images that are referred to, and their classes where the model has some.
+
+        Where none are, it is as many as ``default``, of different classes. What had to be done to
+        files is told. See ``glow.data.select`` and ``glow.in_batches.classes_of``.
+        """
+        if not references:
+            references = self.opened_data(override).dataset(split).of_many_classes(default)
+        chosen = select(self.data(override), references, split)
+        for note in chosen.notes:
+            tell(note)
+        return chosen, in_batches.classes_of(self.model, chosen.images, chosen.labels)
+
+    def class_names(self) -> list[str]:
+        """Return what the data of the run calls the classes of the model, where it can be asked."""
+        if not self.model.n_classes:
+            return []
+        try:
+            names = self.data().label_names
+        except (ValueError, OSError):  # the data is not here, which is no matter
+            return []
+        return names if len(names) == self.model.n_classes else []
+
+    def publish(self, drawn: Mapping[str, Figure | Path]) -> None:
+        """Keep figures in the folder of the run by their names, and files that are there already.
+
+        They go to Weights & Biases, too, into the record of the run, if that is where it logs.
+        """
+        paths = {
+            name: it if isinstance(it, Path) else figures.save(it, self.figure_path(name))
+            for name, it in drawn.items()
+        }
+        for path in paths.values():
+            tell(f"written {path}")
+        loggers = self._wandb()
+        for name, path in paths.items():
+            log_picture(loggers, name, path)
+        finish(loggers, exit_code=0)
+
+    def figure_path(self, name: str, suffix: str = ".png") -> Path:
+        """Return where a figure of this name lies."""
+        return self.folder.figures / f"{name}{suffix}"
+
+    def _wandb(self) -> list[WandbLogger]:
+        try:
+            config = self.folder.read_config()
+        except FileNotFoundError:
+            return []
+        wandb = config.logger.get("wandb")
+        return [instantiate(wandb, folder=self.folder.path)] if wandb else []

@@ -1,0 +1,25 @@
+import torch
+
+from glow import Glow, figures
+from tests.figures.reading import images_of, labels_of
+
+
+def test_each_level_is_drawn_anew_beside_the_real_image(model: Glow, images: torch.Tensor) -> None:
+    figure = figures.resamplings(model, images[:2], n_draws=2, image_names=["a", "b"])
+    title, rows, columns = labels_of(figure)
+    assert "temperature 0.7" in title
+    assert rows == ["a", "b"]
+    assert columns == ["real", *["level 1\nfinest"] * 2, *["level 2\ncoarsest"] * 2]
+    shown = images_of(figure, 2, 5)[:, :, :1]
+    assert torch.equal(shown[:, 0], images[:2])
+    assert not torch.equal(shown[:, 1], shown[:, 2])
+
+
+def test_levels_are_dropped_from_the_finest_on(model: Glow, images: torch.Tensor) -> None:
+    figure = figures.reconstructions(model, images[:3])
+    assert labels_of(figure)[2] == ["real", "levels 1-2", "level 2", "none"]
+    shown = images_of(figure, 3, 4)[:, :, :1]
+    assert torch.equal(shown[:, 0], images[:3])
+    assert torch.equal(shown[:, 1], images[:3])
+    assert not torch.equal(shown[:, 2], images[:3])
+    assert torch.equal(shown[:, 3], model.sample(3, 0.0))

@@ -1,0 +1,20 @@
+import torch
+
+from glow import figures
+from glow.out_of_distribution import Scores
+
+
+def test_both_scores_of_all_sets_are_drawn() -> None:
+    own = Scores(torch.tensor([3.0, 3.1, 3.2]), torch.tensor([5.0, 5.0, 5.0]))
+    other = Scores(torch.tensor([1.0, 1.0]), torch.tensor([1.0, 1.0]))
+    figure = figures.likelihoods({"faces": own, "plain": other}, "A title")
+    raw, less_png = figure.axes
+    legend = raw.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["faces", "plain"]
+    assert "misleads" in raw.get_title()
+    assert "PNG" in less_png.get_title()
+    for axes in (raw, less_png):
+        heights = [[bar.get_height() for bar in bars] for bars in axes.containers]  # type: ignore[attr-defined]
+        assert [round(sum(of_set), 6) for of_set in heights] == [1, 1]
+        assert axes.get_xlabel() == "bits/dim"

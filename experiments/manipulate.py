@@ -16,11 +16,11 @@ from glow.trained_run import TrainedRun
 def main(config: DictConfig) -> None:
     """Estimate the directions of attributes, or read them, and move images along some."""
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
+    chosen, labels = run.select(config.images, config.split, config.get("data"))
     if config.directions:
         directions = Directions.load(config.directions, run.model)
     else:
         directions = _estimate(run, config)
-    chosen, labels = run.select(config.images, config.split, config.get("data"))
     names = _names(config) or directions.names[:1]
     figure = figures.attributes(
         run.model,

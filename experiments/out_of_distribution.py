@@ -10,7 +10,7 @@ from rich.table import Table
 from torch import Tensor
 
 from glow import figures, in_batches
-from glow.data import ImageDataModule, fit_images
+from glow.data import SPLITS, ImageDataModule, fit_images
 from glow.entry_point import entry_point, tell
 from glow.out_of_distribution import (
     MISLEADING,
@@ -27,17 +27,19 @@ from glow.trained_run import TrainedRun
 @entry_point("out_of_distribution")
 def main(config: DictConfig) -> None:
     """Compare what a model says of images from elsewhere with what it says of its own."""
+    if config.n_images < 1:
+        raise ValueError(f"n_images must be at least 1, got {config.n_images}")
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
     data = run.opened_data(config.get("data"))
     own = type(data).__name__
-    sets = {own: _some(data, config.split, config.n_images)}
+    sets = {own: _some(data.dataset(config.split).images, config.n_images, config.seed)}
     for name, source in config.outside.items():
         sets[str(name)] = _from_elsewhere(run, str(name), instantiate(source), config)
     shape = run.model.image_shape
     sets["constant"] = constant_images(config.n_images, shape, config.seed)
     sets["noise"] = noise_images(config.n_images, shape, config.seed)
     scores = {name: score(run.model, images, config.batch_size) for name, images in sets.items()}
-    learnt = _some(data, "train", config.n_images)
+    learnt = _some(data.dataset("train").images, config.n_images, config.seed)
     entropy = float(in_batches.bits_per_dim(run.model, learnt, batch_size=config.batch_size).mean())
 
     inside, *outside = scores
@@ -69,19 +71,20 @@ def main(config: DictConfig) -> None:
     run.publish({name: figures.likelihoods(scores, title)})
 
 
-def _some(data: ImageDataModule, split: str, n: int) -> Tensor:
-    """Return n images of a split, or all if it has fewer, without regard to their order."""
-    images = data.dataset(split).images
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(data.seed))
+def _some(images: Tensor, n: int, seed: int) -> Tensor:
+    """Return n images, or all where there are fewer, drawn at random."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     return images[order[:n].sort().values]
 
 
 def _from_elsewhere(
     run: TrainedRun, name: str, data: ImageDataModule, config: DictConfig
 ) -> Tensor:
+    """Return images of all splits: the model has learnt from none of them."""
     data.prepare_data()
-    data.setup()
-    images = _some(data, config.split, config.n_images)
+    parts = [data.read(split)[0] for split in SPLITS]
+    shares = [_some(part, config.n_images, config.seed) for part in parts if len(part)]
+    images = _some(torch.cat(shares), config.n_images, config.seed)
     if data.image_shape == run.model.image_shape:
         return images
     tell(

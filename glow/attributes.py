@@ -152,7 +152,7 @@ class Directions:
                 method=str(file["method"]),
                 fingerprint=str(file["fingerprint"]),
             )
-        except (KeyError, ValueError, AttributeError, EOFError, TypeError, BadZipFile) as error:
+        except (LookupError, ValueError, AttributeError, EOFError, TypeError, BadZipFile) as error:
             raise ValueError(
                 f"{path} holds no directions: expected an npz file that Directions.save or "
                 "experiments/manipulate.py wrote"

@@ -20,7 +20,14 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 CONFIGS = Path(__file__).resolve().parent.parent / "conf"
-TOLD_IN_A_SENTENCE = (ValueError, TypeError, OSError, FloatingPointError, OmegaConfBaseException)
+TOLD_IN_A_SENTENCE = (
+    ValueError,
+    TypeError,
+    OSError,
+    FloatingPointError,
+    ModuleNotFoundError,
+    OmegaConfBaseException,
+)
 
 
 def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:

@@ -6,6 +6,7 @@ arXiv:1810.09136). It takes a score that allows for simplicity to tell images fr
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,14 +88,13 @@ def compare(inside: Scores, outside: Scores, entropy: float) -> dict[str, float]
     }
 
 
-def constant_images(n: int, image_shape: tuple[int, ...], seed: int = 0) -> Tensor:
-    """Return n images, uint8 (n,C,H,W), of one random colour each."""
-    generator = torch.Generator().manual_seed(seed)
-    colours = torch.randint(256, (n, image_shape[0], 1, 1), generator=generator)
-    return colours.to(torch.uint8).expand(n, *image_shape).contiguous()
+def constant_images(n: int, image_shape: Sequence[int], seed: int = 0) -> Tensor:
+    """Return n images, uint8 (n,C,H,W), each of which is of one random grey."""
+    greys = torch.randint(256, (n, 1, 1, 1), generator=torch.Generator().manual_seed(seed))
+    return greys.to(torch.uint8).expand(n, *image_shape).contiguous()
 
 
-def noise_images(n: int, image_shape: tuple[int, ...], seed: int = 0) -> Tensor:
+def noise_images(n: int, image_shape: Sequence[int], seed: int = 0) -> Tensor:
     """Return n images, uint8 (n,C,H,W), every value of which is drawn by itself, uniformly."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(256, (n, *image_shape), generator=generator).to(torch.uint8)

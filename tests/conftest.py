@@ -1,5 +1,7 @@
 """Fixtures: a seed, a small model and its images, the config of a small run."""
 
+import importlib
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -52,3 +54,9 @@ def compose_train(folder: Path, *overrides: str) -> DictConfig:
     ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return compose("train", [*tiny, *overrides])
+
+
+def call(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> None:
+    """Run a program in this process."""
+    monkeypatch.setattr(sys, "argv", [f"{program}.py", *arguments])
+    importlib.import_module(f"experiments.{program}").main()

@@ -11,7 +11,8 @@ from pytorch_lightning.callbacks import Callback
 import glow
 from glow.data import Digits, ImageDataset
 from glow.layers import ClassConditionalPrior, Memory
-from glow.lightning_module import GlowModule, noise_like, noise_of
+from glow.lightning_module import GlowModule
+from glow.noise import noise_like, noise_of
 from glow.optim import ReferenceAdamax
 from tests.bijections import affine, perturb
 

@@ -1,17 +1,45 @@
 import math
+from functools import partial
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
 
 from glow import Glow, Latents
-from glow.manipulation import Path, interpolate, linear, spherical
+from glow.layers import ClassConditionalPrior
+from glow.manipulation import (
+    Path,
+    interpolate,
+    interpolate_corners,
+    interpolate_images,
+    keep_levels,
+    linear,
+    move,
+    move_images,
+    norm_preserving,
+    resample,
+    spherical,
+)
+from tests.bijections import affine, perturb
+
+PATHS = [linear, spherical, norm_preserving]
 
 
 def two() -> tuple[Latents, Latents]:
     return tuple(Latents([torch.randn(3, 2, 4, 4), torch.randn(3, 8, 2, 2)]) for _ in range(2))  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("path", [linear, spherical])
+@pytest.fixture(params=[3, 5, 8])
+def lossy(request: pytest.FixtureRequest, images: Tensor) -> Glow:
+    """A model that keeps fewer bits than its images have, or all of them."""
+    model = Glow((1, 8, 8), n_bits=request.param, n_levels=2, n_steps=2, coupling=affine)
+    model.initialize(images)
+    return perturb(model, 0.05)
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_the_ends_are_the_very_latents(path: Path) -> None:
     start, end = two()
     frames = interpolate(start, end, 5, path)
@@ -20,7 +48,7 @@ def test_the_ends_are_the_very_latents(path: Path) -> None:
     assert torch.equal(frames[-1].flatten(), end.flatten())
 
 
-@pytest.mark.parametrize("path", [linear, spherical])
+@pytest.mark.parametrize("path", PATHS)
 def test_swapping_the_ends_mirrors_the_way(path: Path) -> None:
     start, end = two()
     there, back = interpolate(start, end, 6, path), interpolate(end, start, 6, path)
@@ -43,6 +71,28 @@ def test_the_sphere_keeps_the_length_and_turns_evenly() -> None:
         assert math.degrees(math.atan2(y, x)) == pytest.approx(30 * i, abs=1e-4)
 
 
+@given(st.integers(0, 1000), st.floats(0.1, 5.0))
+def test_the_line_of_kept_norm_has_its_direction_and_the_mean_length(
+    seed: int, factor: float
+) -> None:
+    start, end = torch.randn(2, 4, 7, generator=torch.Generator().manual_seed(seed)).double()
+    end = factor * end
+    t = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None, None]
+    way, line = norm_preserving(start, end, t), linear(start, end, t)
+    torch.testing.assert_close(
+        torch.cosine_similarity(way, line, dim=-1), torch.ones(5, 4).double()
+    )
+    wanted = (1 - t[..., 0]) * start.norm(dim=1) + t[..., 0] * end.norm(dim=1)
+    torch.testing.assert_close(way.norm(dim=-1), wanted)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_opposite_latents_have_a_finite_way(path: Path) -> None:
+    start = Latents([torch.tensor([[1.0, 2.0]])])
+    for frame in interpolate(start, start.map(torch.neg), 5, path):
+        assert frame.flatten().isfinite().all()
+
+
 def test_parallel_latents_are_joined_by_the_line() -> None:
     start = Latents([torch.tensor([[1.0, 2.0], [1.0, 2.0]])])
     end = Latents([torch.tensor([[2.0, 4.0], [1.0, 2.0]])])
@@ -50,15 +100,110 @@ def test_parallel_latents_are_joined_by_the_line() -> None:
     torch.testing.assert_close(middle, torch.tensor([[1.5, 3.0], [1.0, 2.0]]))
 
 
-def test_the_ends_decode_to_the_very_images(model: Glow, images: torch.Tensor) -> None:
+@pytest.mark.parametrize("path", PATHS)
+def test_the_ends_are_the_very_images(lossy: Glow, images: Tensor, path: Path) -> None:
+    start, end = images[:4], images[4:]
+    way = interpolate_images(lossy, start, end, 5, path, batch_size=3)
+    assert way.shape == (4, 5, 1, 8, 8)
+    assert torch.equal(way[:, 0], start)
+    assert torch.equal(way[:, -1], end)
+    assert torch.equal(way[:, 1:-1], lossy.dequantize.kept(way[:, 1:-1]))
+    back = interpolate_images(lossy, end, start, 5, path, batch_size=3)
+    assert torch.equal(back.flip(1), way)
+
+
+def test_the_way_is_that_of_the_latents(model: Glow, images: Tensor) -> None:
     frames = interpolate(model.encode(images[:4]), model.encode(images[4:]), 3, spherical)
-    assert torch.equal(model.decode(frames[0]), images[:4])
-    assert torch.equal(model.decode(frames[-1]), images[4:])
+    way = interpolate_images(model, images[:4], images[4:], 3, spherical)
+    assert torch.equal(way[:, 1], model.decode(frames[1]))
 
 
-def test_what_has_no_way_between_is_told() -> None:
+@pytest.mark.parametrize("path", PATHS)
+def test_a_square_has_the_very_images_in_its_corners(
+    lossy: Glow, images: Tensor, path: Path
+) -> None:
+    square = interpolate_corners(lossy, images[:4], 5, path)
+    assert square.shape == (5, 5, 1, 8, 8)
+    assert torch.equal(square[[0, 0, -1, -1], [0, -1, 0, -1]], images[:4])
+    top = interpolate_images(lossy, images[:1], images[1:2], 5, path)
+    assert torch.equal(square[0], top[0])
+    left = interpolate_images(lossy, images[:1], images[2:3], 5, path)
+    assert torch.equal(square[:, 0], left[0])
+
+
+def test_a_model_with_classes_changes_them_half_way(images: Tensor) -> None:
+    top = partial(ClassConditionalPrior, n_classes=2)
+    model = Glow((1, 8, 8), n_levels=2, n_steps=1, coupling=affine, top=top)
+    zero, one = torch.zeros(1).long(), torch.ones(1).long()
+    model.initialize(images, zero.expand(8))
+    perturb(model.flow.top, 0.1)
+    perturb(model, 0.02)
+    way = interpolate_images(model, images[:1], images[1:2], 5, start_labels=zero, end_labels=one)
+    latents = interpolate(model.encode(images[:1], zero), model.encode(images[1:2], one), 5)
+    for i, label in enumerate([zero, zero, zero, one, one]):
+        if 0 < i < 4:
+            assert torch.equal(way[:, i], model.decode(latents[i], label))
+            assert not torch.equal(way[:, i], model.decode(latents[i], 1 - label))
+    labels = torch.tensor([0, 1, 1, 0])
+    square = interpolate_corners(model, images[:4], 3, labels=labels)
+    corners = model.encode(images[:4], labels).flatten()
+    middle = Latents.unflatten(corners.mean(0, keepdim=True), model.flow.latent_shapes)
+    assert torch.equal(square[1, 1], model.decode(middle, zero)[0])
+
+
+def test_a_model_that_loses_its_ends_is_told_of(model: Glow, images: Tensor) -> None:
+    for parameter in model.parameters():
+        parameter.data *= 30.0
+    with pytest.warns(UserWarning, match=r"gives back the ends with \d+\.\d+% of the pixel values"):
+        way = interpolate_images(model, images[:2], images[2:4], 3)
+    assert torch.equal(way[:, 0], images[:2])
+
+
+def test_levels_that_are_drawn_anew_leave_the_others(model: Glow, images: Tensor) -> None:
+    latents = model.encode(images)
+    generator = torch.Generator().manual_seed(0)
+    changed = resample(model, latents, [1], 0.5, generator)
+    assert torch.equal(changed[1], latents[1])
+    assert not torch.isclose(changed[0], latents[0]).any()
+    assert changed[0].std() == pytest.approx(0.5, rel=0.2)
+    again = resample(model, latents, [1], 0.5, torch.Generator().manual_seed(0))
+    assert torch.equal(again[0], changed[0])
+    both = resample(model, latents, [1, 2])
+    assert not torch.isclose(both[1], latents[1]).any()
+
+
+def test_levels_that_are_kept_leave_0_in_the_others(model: Glow, images: Tensor) -> None:
+    latents = model.encode(images)
+    coarse = keep_levels(latents, [2])
+    assert torch.equal(coarse[1], latents[1])
+    assert not coarse[0].any()
+    assert torch.equal(model.decode(keep_levels(latents, [1, 2])), images)
+
+
+def test_moving_is_adding(model: Glow, images: Tensor) -> None:
+    latents = model.encode(images)
+    direction = model.sample_latents(1)
+    moved = move(latents, direction, -0.1)
+    for eps, along, new in zip(latents, direction, moved, strict=True):
+        torch.testing.assert_close(new, eps - 0.1 * along)
+    shown = move_images(model, images, direction, [0.0, -0.1], batch_size=3)
+    assert torch.equal(shown[:, 0], images)
+    assert torch.equal(shown[:, 1], model.decode(moved))
+
+
+def test_what_has_no_way_between_is_told(model: Glow, images: Tensor) -> None:
     start, end = two()
     with pytest.raises(ValueError, match="at least its 2 ends, got n_frames=1"):
         interpolate(start, end, 1)
     with pytest.raises(ValueError, match="the shapes differ"):
         interpolate(start, end.map(lambda eps: eps[:2]), 3)
+    with pytest.raises(ValueError, match="a square has 4 corners, got 3 images"):
+        interpolate_corners(model, images[:3], 3)
+    with pytest.raises(ValueError, match="there is no level 3: the 2 levels are numbered from 1"):
+        keep_levels(start, [1, 3])
+    with pytest.raises(ValueError, match="there is no level 0"):
+        resample(model, model.encode(images), [0])
+    with pytest.raises(ValueError, match=r"cannot move .*: the shapes differ"):
+        move(start, Latents([torch.zeros(1, 2)]), 1.0)
+    with pytest.raises(ValueError, match="strengths must be finite numbers, got"):
+        move_images(model, images, model.sample_latents(1), [0.0, math.nan])

@@ -1,7 +1,6 @@
 """The programs of experiments/, from the command line to the files that they leave."""
 
 import csv
-import importlib
 import json
 import math
 import os
@@ -21,7 +20,7 @@ from pytorch_lightning import Callback, Trainer
 import glow
 from experiments.train import train
 from glow.entry_point import keep_freed_memory
-from tests.conftest import ROOT, compose_train
+from tests.conftest import ROOT, call, compose_train
 from tests.data.pictures import write_celeba, write_cifar10_pictures
 from tests.loggers.wandb_records import records
 
@@ -48,12 +47,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     content: dict[str, Any] = torch.load(checkpoint, weights_only=True)
     return {**content["state_dict"], **content["current_model_state"]}
-
-
-def call(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> None:
-    """Run a program in this process."""
-    monkeypatch.setattr(sys, "argv", [f"{program}.py", *arguments])
-    importlib.import_module(f"experiments.{program}").main()
 
 
 def test_a_run_leaves_what_it_promises(run: Path) -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from glow.record import RESULTS, command
 from glow.report import fill, runs_table, tables
-from tests.conftest import ROOT
-from tests.test_programs import call
+from tests.conftest import ROOT, call
 
 README = (ROOT / "README.md").read_text()
 RUN: dict[str, Any] = {

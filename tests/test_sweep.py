@@ -17,9 +17,9 @@ from glow.record import record_of_sweep, write
 from glow.report import tables
 from glow.run_folder import RunFolder
 from glow.sweep import cells, job_name, read_sweep, run_once
-from tests.conftest import ROOT, compose_train
+from tests.conftest import ROOT, call, compose_train
 from tests.data.pictures import write_cifar10_pictures
-from tests.test_programs import TINY, call
+from tests.test_programs import TINY
 
 COMMAND = [sys.executable, str(ROOT / "experiments" / "train.py"), "-m", *TINY]
 SMALL = ("~callbacks.progress", "data.batch_size=8", "data.n_val=10", "trainer.max_steps=3")

@@ -67,7 +67,7 @@ def fit(picture: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
     if picture.size != (width, height):
         picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
     pixels = np.asarray(picture, dtype=np.uint8).reshape(height, width, -1)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return pixels.transpose(2, 0, 1).copy()
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -15,6 +15,6 @@ def test_both_scores_of_all_sets_are_drawn() -> None:
     assert "misleads" in raw.get_title()
     assert "PNG" in less_png.get_title()
     for axes in (raw, less_png):
-        heights = [[bar.get_height() for bar in bars] for bars in axes.containers]  # type: ignore[attr-defined]
+        heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
         assert [round(sum(of_set), 6) for of_set in heights] == [1, 1]
         assert axes.get_xlabel() == "bits/dim"

@@ -1,0 +1,244 @@
+"""The programs that show what a model has learnt, on all kinds of checkpoints."""
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch_fidelity
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from PIL import Image
+from torchvision.transforms.functional import pil_to_tensor
+
+import glow
+from glow.run_folder import RunFolder
+from tests.bijections import perturb
+from tests.conftest import call, compose_train
+from tests.data.pictures import paint, write_celeba, write_cifar10_pictures, write_mnist
+from tests.test_sample_quality import MeanColours
+
+WRITERS = {"mnist": write_mnist, "cifar10": write_cifar10_pictures, "celeba": write_celeba}
+OPTIONS = {
+    "mnist": ("model/top=class_conditional", "data.n_val=8", "data.batch_size=16"),
+    "cifar10": ("data.n_val=8", "data.batch_size=16"),
+    "celeba": ("data.image_shape=[3,16,16]", "data.n_bits=5", "data.batch_size=8"),
+}
+
+
+@pytest.fixture(scope="module", params=WRITERS)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that has not come far: its ActNorms are set, and its weights are near."""
+    torch.manual_seed(0)
+    root = tmp_path_factory.mktemp(request.param)
+    WRITERS[request.param](root)
+    config = compose_train(root / "run", f"data={request.param}", *OPTIONS[request.param])
+    config.data.root = str(root)
+    if "cache_dir" in config.data:
+        config.data.cache_dir = str(root / "cache")
+    data = instantiate(config.data)
+    data.prepare_data()
+    data.setup()
+    model = instantiate(config.model)
+    # The pictures are flat: as they are, nothing could be normalised by them.
+    images, labels = data.initialization_batch(16)
+    noise = torch.randint(64, images.shape, dtype=torch.uint8)
+    model.initialize(images // 2 + noise, labels)
+    folder = RunFolder(root / "run")
+    folder.write_config(config)
+    folder.checkpoints.mkdir()
+    glow.save(perturb(model, 0.002), folder.best)
+    return root / "run"
+
+
+@pytest.fixture
+def args(run: Path) -> tuple[str, ...]:
+    return (f"checkpoint={run}", "batch_size=7")
+
+
+def written(run: Path, pattern: str) -> Path:
+    """Return the one file that fits, which a picture can be opened of."""
+    [path] = run.glob(pattern)
+    if path.suffix == ".png":
+        with Image.open(path) as picture:
+            picture.verify()
+    return path
+
+
+def test_samples(
+    run: Path,
+    args: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call(monkeypatch, "sample", *args, "n_rows=2", "n_columns=3", "n_neighbours=2", "seed=7")
+    for name in ("samples_T0.7_seed7", "temperature_sweep_seed7", "neighbours_T0.7_seed7"):
+        written(run, f"figures/{name}.png")
+    told = capsys.readouterr().out
+    assert re.search(r"grey levels of 256: [\d.]+ for samples, [\d.]+ for test images", told)
+
+
+def test_interpolations(
+    run: Path, args: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.linear_gradient("L").resize((40, 30)).save(tmp_path / "mine.png")
+    pairs = f"pairs=[[0,3],[1,{tmp_path}/mine.png]]"
+    call(monkeypatch, "interpolate", *args, pairs, "n_frames=3", "animation_frames=4")
+    written(run, "figures/interpolation_test0-test3_test1-mine.png")
+    with Image.open(written(run, "figures/interpolation_test0-test3_test1-mine.gif")) as gif:
+        assert gif.n_frames == 6  # type: ignore[attr-defined]
+    call(monkeypatch, "interpolate", *args, "corners=[0,1,2,3]", "n_frames=3")
+    written(run, "figures/corners_test0_test1_test2_test3.png")
+
+
+def test_attributes(
+    run: Path,
+    args: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = _attribute(run)
+    call(monkeypatch, "manipulate", *args, f"attributes=[{name}]", "images=[0,2]")
+    written(run, f"figures/attributes_{name}_mean_difference.png")
+    path = written(run, "directions_*_mean_difference.npz")
+    assert re.search(rf"{name} +│ +\d+ +│ \d", capsys.readouterr().out)
+    before = path.stat().st_mtime_ns
+    call(monkeypatch, "manipulate", *args, f"attributes=[{name}]", f"directions={path}")
+    assert path.stat().st_mtime_ns == before
+    ridge = "direction=ridge_regression"
+    call(monkeypatch, "manipulate", *args, f"attributes=[{name}]", ridge)
+    written(run, f"figures/attributes_{name}_ridge_regression.png")
+
+
+def _attribute(run: Path) -> str:
+    data = OmegaConf.load(run / "config.yaml").data._target_.rpartition(".")[2]
+    return {"MNIST": "3", "CIFAR10": "cat", "CelebA": "Smiling"}[data]
+
+
+def test_levels(run: Path, args: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    call(monkeypatch, "levels", *args, "n_draws=1")
+    for name in ("levels_resampled", "levels_decoded"):
+        written(run, f"figures/{name}.png")
+
+
+def test_out_of_distribution(
+    run: Path,
+    args: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for i in range(9):
+        paint(tmp_path / "pictures" / f"{i}.png", 20 * i, (20, 10), "RGB")
+    mine = [
+        "+data@outside.mine=folder",
+        f"outside.mine.root={tmp_path}/pictures",
+        f"outside.mine.cache_dir={tmp_path}/cache",
+    ]
+    call(monkeypatch, "out_of_distribution", *args, *mine, "n_images=8")
+    told = capsys.readouterr().out
+    shape = OmegaConf.load(run / "config.yaml").data.image_shape
+    assert ("the images of mine, (3, 32, 32), are fitted" in told) == (shape != [3, 32, 32])
+    assert "Raw likelihood misleads" in told
+    written(run, "figures/out_of_distribution_*_mine_constant_noise.png")
+    result = json.loads(written(run, "out_of_distribution_*.json").read_text())
+    assert "Raw likelihood misleads" in result["caution"]
+    own, *outside = result["sets"]
+    assert outside == ["mine", "constant", "noise"]
+    with written(run, "out_of_distribution_*.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name, numbers in result["sets"].items():
+        bits = [float(row["bits_per_dim"]) for row in rows if row["set"] == name]
+        assert len(bits) == numbers["images"]
+        assert np.mean(bits) == pytest.approx(numbers["bits_per_dim"])
+    first = [float(row["bits_per_dim"]) for row in rows if row["set"] == own]
+    noise = [float(row["bits_per_dim"]) for row in rows if row["set"] == "noise"]
+    wins = np.mean([n > o for n in noise for o in first])
+    assert result["sets"]["noise"]["auroc_raw"] == pytest.approx(wins)
+
+
+def test_sample_quality(run: Path, args: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = torch_fidelity.registry.FEATURE_EXTRACTORS_REGISTRY
+    monkeypatch.setitem(registry, "mean_colours", MeanColours)
+    call(monkeypatch, "sample_quality", *args, "n_images=9", "features=mean_colours")
+    result = json.loads(written(run, "sample_quality_T1.0_n9_train.json").read_text())
+    assert result["fid"] >= 0
+    assert 0 <= result["precision"] <= 1
+    protocol = result["protocol"]
+    assert (protocol["seed"], protocol["temperature"], protocol["generated_images"]) == (0, 1, 9)
+
+
+@pytest.mark.parametrize(
+    ("program", "argument", "told"),
+    [
+        ("sample", "batch_size=0", "error: batch_size must be at least 1"),
+        ("sample", "n_neighbours=100000", "error: there are .* images to find neighbours among"),
+        ("interpolate", "corners=[1,2,3]", "error: a square has 4 corners, got 3 images"),
+        ("interpolate", "pairs=[[0,nobody.png]]", "error: there is no file nobody.png"),
+        ("interpolate", "pairs=[[0,text.png]]", "error: text.png is no picture that can be used"),
+        ("manipulate", "attributes=[Smilling]", "error: there is no attribute Smilling"),
+        ("manipulate", "balanced_by=[Nobody]", "error: there is no attribute Nobody"),
+        ("manipulate", "directions=nowhere.npz", "error: there are no directions at nowhere.npz"),
+        ("manipulate", "directions=text.png", "error: text.png holds no directions"),
+        ("manipulate", "attributes=[Smiling] strengths=[nan]", "error: strengths must be finite"),
+        ("levels", "temperature=-1", "error: temperature must be at least 0"),
+        ("levels", "images=[99999]", "error: there is no image 99999 in the test split"),
+        ("out_of_distribution", "n_images=0", "error: n_images must be at least 1"),
+        ("sample_quality", "features=eyes", "error: there is no feature network eyes"),
+        ("sample_quality", "temperature=-0.1", "error: temperature must be at least 0"),
+    ],
+)
+@pytest.mark.parametrize("run", ["celeba"], indirect=True)
+def test_bad_input_gets_a_sentence(
+    program: str,
+    argument: str,
+    told: str,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, program, f"checkpoint={run}", *argument.split())
+    assert isinstance(stopped.value.code, str)
+    assert re.match(told, stopped.value.code)
+
+
+@pytest.mark.parametrize("run", ["celeba"], indirect=True)
+def test_the_directions_of_another_checkpoint_are_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(monkeypatch, "manipulate", f"checkpoint={run}", "attributes=[Smiling]", "images=[0]")
+    shutil.copytree(run, tmp_path / "other")
+    other = RunFolder(tmp_path / "other")
+    glow.save(perturb(glow.load(other.best), 0.001), other.best)
+    file = run / "directions_celeba_mean_difference.npz"
+    with pytest.raises(SystemExit, match=r"error: .* holds the directions of another model"):
+        call(monkeypatch, "manipulate", f"checkpoint={other.path}", f"directions={file}")
+
+
+@pytest.mark.parametrize("run", ["celeba"], indirect=True)
+def test_a_photo_is_fitted_and_that_is_told(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its own data is not needed for that, nor has it to be there."""
+    shutil.copytree(run, tmp_path / "run")
+    config = OmegaConf.load(tmp_path / "run" / "config.yaml")
+    config.data.root = "nowhere"
+    OmegaConf.save(config, tmp_path / "run" / "config.yaml")
+    for name in ("a", "b"):
+        Image.linear_gradient("L").resize((178, 218)).save(tmp_path / f"{name}.jpg")
+    pair = f"pairs=[[{tmp_path}/a.jpg,{tmp_path}/b.jpg]]"
+    call(monkeypatch, "interpolate", f"checkpoint={tmp_path}/run", pair, "animation_frames=0")
+    told = capsys.readouterr().out
+    assert "a.jpg, 178x218, was put into 3 channels and cropped as central_148_v1" in told
+    drawn = pil_to_tensor(Image.open(written(tmp_path, "run/figures/interpolation_a-b.png")))
+    assert drawn.shape[1] > 100

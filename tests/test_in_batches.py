@@ -1,0 +1,83 @@
+import math
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from glow import Glow, in_batches
+from glow.layers import ClassConditionalPrior
+from glow.noise import noise_of
+from tests.bijections import affine, perturb
+
+
+@pytest.fixture
+def by_class(images: Tensor) -> Glow:
+    top = partial(ClassConditionalPrior, n_classes=3)
+    model = Glow((1, 8, 8), n_levels=2, n_steps=1, coupling=affine, top=top)
+    model.initialize(images, torch.arange(8) % 3)
+    perturb(model.flow.top, 0.1)
+    return perturb(model, 0.05)
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 100])
+def test_the_batch_size_makes_no_difference(model: Glow, images: Tensor, size: int) -> None:
+    latents = in_batches.encode(model, images, batch_size=size)
+    torch.testing.assert_close(latents.flatten(), model.encode(images).flatten())
+    assert torch.equal(in_batches.decode(model, latents, batch_size=size), images)
+    bits = in_batches.bits_per_dim(model, images, batch_size=size)
+    whole = model.bits_per_dim(images, noise=noise_of(images)).double()
+    torch.testing.assert_close(bits, whole, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_samples_are_those_of_the_seed_for_any_batch_size(model: Glow, size: int) -> None:
+    generator = torch.Generator().manual_seed(3)
+    parts = [model.sample_latents(n, 0.9, generator) for n in (2, 1, 4)]
+    at_once = model.sample_latents(7, 0.9, torch.Generator().manual_seed(3))
+    for level, eps in enumerate(at_once):
+        assert torch.equal(eps, torch.cat([part[level] for part in parts]))
+    whole = model.sample(7, 0.9, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(in_batches.sample(model, 7, 0.9, seed=3, batch_size=size), whole)
+
+
+def test_labels_go_with_their_images(by_class: Glow, images: Tensor) -> None:
+    labels = torch.arange(8) % 3
+    latents = in_batches.encode(by_class, images, labels, batch_size=3)
+    torch.testing.assert_close(latents.flatten(), by_class.encode(images, labels).flatten())
+    assert torch.equal(in_batches.decode(by_class, latents, labels, batch_size=3), images)
+    whole = by_class.sample(8, 1.0, labels, torch.Generator().manual_seed(0))
+    assert torch.equal(in_batches.sample(by_class, 8, 1.0, labels, batch_size=3), whole)
+
+
+def test_without_labels_all_classes_count_the_same(by_class: Glow, images: Tensor) -> None:
+    noise = noise_of(images)
+    of_classes = torch.stack(
+        [by_class.log_prob(images, torch.full((8,), y), noise=noise) for y in range(3)], dim=1
+    ).double()
+    close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
+    close(in_batches.class_log_probs(by_class, images, 5), of_classes)
+    offset = of_classes.max()
+    mean = (of_classes - offset).exp().mean(1).log() + offset
+    assert (of_classes.std(1) > 1).any()
+    close(in_batches.bits_per_dim(by_class, images), -mean / (64 * math.log(2)))
+
+
+def test_an_image_without_a_class_gets_the_likeliest(by_class: Glow, images: Tensor) -> None:
+    best = in_batches.class_log_probs(by_class, images).argmax(1)
+    given = torch.tensor([-1, 0, 1, 2, -1, -1, 0, -1])
+    found = in_batches.classes_of(by_class, images, given)
+    assert found is not None
+    assert torch.equal(found, torch.where(given < 0, best, given))
+    assert given[0] == -1
+
+
+def test_a_model_without_classes_needs_none(model: Glow, images: Tensor) -> None:
+    assert in_batches.classes_of(model, images, torch.full((8,), -1)) is None
+
+
+def test_what_cannot_be_batched_is_told(model: Glow, images: Tensor) -> None:
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        in_batches.encode(model, images, batch_size=0)
+    with pytest.raises(ValueError, match="number of samples must be at least 1, got 0"):
+        in_batches.sample(model, 0)

@@ -1,0 +1,102 @@
+import builtins
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch_fidelity
+from torch import Tensor
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+from glow.sample_quality import sample_quality
+
+
+class MeanColours(FeatureExtractorBase):  # type: ignore[misc]
+    """A stand-in for a feature network: the mean of every channel, for which nothing is loaded."""
+
+    def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
+        super().__init__(name, features_list)
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str]:
+        return ("colours",)
+
+    @staticmethod
+    def get_default_feature_layer_for_metric(metric: str) -> str:
+        return "colours"
+
+    @staticmethod
+    def can_be_compiled() -> bool:
+        return False
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        assert images.dtype == torch.uint8
+        return (images.double().mean(dim=(2, 3)),)
+
+
+@pytest.fixture(scope="module")
+def features() -> Iterator[str]:
+    torch_fidelity.register_feature_extractor("mean_colours", MeanColours)
+    yield "mean_colours"
+    del FEATURE_EXTRACTORS_REGISTRY["mean_colours"]
+
+
+def test_fid_is_that_of_two_gaussians(features: str) -> None:
+    real, generated = torch.randint(256, (2, 200, 3, 2, 2), dtype=torch.uint8)
+    generated = generated // 2
+    found = sample_quality(generated, real, features)
+    a, b = (images.double().mean(dim=(2, 3)).numpy() for images in (generated, real))
+    cov_a, cov_b = np.cov(a.T), np.cov(b.T)
+    product = np.linalg.eigvals(cov_a @ cov_b).real
+    distance = ((a.mean(0) - b.mean(0)) ** 2).sum()
+    expected = distance + np.trace(cov_a) + np.trace(cov_b) - 2 * np.sqrt(product).sum()
+    assert found["fid"] == pytest.approx(expected, rel=1e-4)
+    assert math.isclose(sample_quality(real, real, features)["fid"], 0.0, abs_tol=1e-3)
+
+
+def test_precision_and_recall_say_who_covers_whom(features: str) -> None:
+    real = torch.randint(256, (100, 3, 1, 1), dtype=torch.uint8)
+    same = sample_quality(real, real, features)
+    assert (same["precision"], same["recall"]) == (1.0, 1.0)
+    few = sample_quality(real[:5].repeat(20, 1, 1, 1), real, features)  # right, but the same 5
+    assert few["precision"] == 1.0
+    assert few["recall"] < 0.3
+    grey = sample_quality(torch.full_like(real, 255), real // 4, features)
+    assert (grey["precision"], grey["recall"]) == (0.0, 0.0)
+
+
+def test_the_protocol_goes_with_the_numbers(features: str) -> None:
+    grey = torch.randint(256, (9, 1, 4, 4), dtype=torch.uint8)
+    protocol = sample_quality(grey[:7], grey, features)["protocol"]
+    assert protocol["features"] == "mean_colours"
+    assert (protocol["generated_images"], protocol["real_images"]) == (7, 9)
+    assert protocol["image_shape"] == [1, 4, 4]
+    assert protocol["torch_fidelity"]
+
+
+def test_what_cannot_be_measured_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.zeros(9, 3, 4, 4, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=r"there is no feature network eyes: choose from .*dinov2"):
+        sample_quality(images, images, "eyes")
+    with pytest.raises(ValueError, match="more than 3 images of 1 channel or 3, got 3 and 9 of 3"):
+        sample_quality(images[:3], images)
+
+    def offline(*_: Any, **__: Any) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch_fidelity, "calculate_metrics", offline)
+    with pytest.raises(OSError, match=r"weights of the feature network cannot be had \(no network"):
+        sample_quality(images, images)
+    imported = builtins.__import__
+
+    def without(name: str, *arguments: Any, **options: Any) -> Any:
+        if name.startswith("torch_fidelity"):
+            raise ModuleNotFoundError(name)
+        return imported(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install -e '\.\[fid\]'"):
+        sample_quality(images, images)

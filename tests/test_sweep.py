@@ -94,6 +94,7 @@ def test_a_sweep_is_drawn_and_recorded(
     factors = ("panels=null", "lines=model.n_levels")
     call(monkeypatch, "plot_sweep", f"sweep={folder}", *factors, f"output={tmp_path}/a.png")
     assert Image.open(tmp_path / "a.png").width > 400
+    assert Image.open(tmp_path / "a_samples.png").width > 400
     told = capsys.readouterr().out
     runs = {run.overrides["model.n_levels"]: run for run in read_sweep(folder).runs}
     assert f"{runs['3'].summary['test']['bits_per_dim']:.4f}" in told

@@ -1,9 +1,11 @@
 """Histograms of what a model says of images from several places."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from glow.out_of_distribution import Scores
 
@@ -21,14 +23,27 @@ def likelihoods(scores: Mapping[str, Scores], title: str) -> Figure:
         "bits/dim less those of a PNG file": [s.less_png() for s in scores.values()],
     }
     for axes, (name, columns) in zip(figure.subplots(1, 2), panels.items(), strict=True):
-        low = min(float(column.min()) for column in columns)
-        high = max(float(column.max()) for column in columns)
-        bins = np.linspace(low, high + 1e-9, N_BINS + 1)
+        low, high = _shown_range(columns)
+        bins = np.linspace(low, high, N_BINS + 1)
         for data, column in zip(scores, columns, strict=True):
             weights = np.full(len(column), 1 / len(column))
-            axes.hist(column.numpy(), bins=bins, weights=weights, alpha=0.55, label=data)
-        axes.set(title=name, xlabel="bits/dim", ylabel="share of the images")
+            values = column.clamp(low, high).numpy()
+            axes.hist(values, bins=bins, weights=weights, alpha=0.55, label=data)
+        axes.set(title=name, ylabel="share of the images")
+        axes.set_xlabel("bits/dim (the outermost bars hold all beyond)")
         axes.grid(alpha=0.3)
     figure.axes[0].legend(title="images of")
     figure.suptitle(title)
     return figure
+
+
+def _shown_range(columns: Sequence[Tensor]) -> tuple[float, float]:
+    """Return what is shown: everything, but no more than 4 times the first column's own range.
+
+    Noise may cost thousands of bits, beside which nothing else could be seen.
+    """
+    own, everything = columns[0], torch.cat(list(columns))
+    reach = 4 * (own.max() - own.min())
+    low = torch.maximum(everything.min(), own.min() - reach)
+    high = torch.minimum(everything.max(), own.max() + reach)
+    return float(low), float(high) + 1e-6

@@ -5,8 +5,13 @@ from glow.out_of_distribution import Scores
 
 
 def test_both_scores_of_all_sets_are_drawn() -> None:
-    own = Scores(torch.tensor([3.0, 3.1, 3.2]), torch.tensor([5.0, 5.0, 5.0]))
-    other = Scores(torch.tensor([1.0, 1.0]), torch.tensor([1.0, 1.0]))
+    own = Scores(
+        torch.tensor([3.0, 3.1, 3.2], dtype=torch.float64),
+        torch.tensor([5.0, 5.0, 5.0], dtype=torch.float64),
+    )
+    other = Scores(
+        torch.tensor([1.0, 1.0], dtype=torch.float64), torch.tensor([1.0, 1.0], dtype=torch.float64)
+    )
     figure = figures.likelihoods({"faces": own, "plain": other}, "A title")
     raw, less_png = figure.axes
     legend = raw.get_legend()
@@ -17,4 +22,15 @@ def test_both_scores_of_all_sets_are_drawn() -> None:
     for axes in (raw, less_png):
         heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
         assert [round(sum(of_set), 6) for of_set in heights] == [1, 1]
-        assert axes.get_xlabel() == "bits/dim"
+        assert axes.get_xlabel().startswith("bits/dim")
+
+
+def test_what_lies_far_away_does_not_hide_the_rest() -> None:
+    own = Scores(
+        torch.tensor([1.0, 1.5, 2.0], dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    )
+    noise = Scores(torch.tensor([9000.0], dtype=torch.float64), torch.zeros(1, dtype=torch.float64))
+    for axes in figures.likelihoods({"own": own, "noise": noise}, "A title").axes:
+        assert axes.get_xlim()[1] < 7
+        heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
+        assert heights[1][-1] == 1

@@ -29,10 +29,13 @@ format: .venv/installed-dev ## put the code in order, as ruff sees it
 data: setup ## decode a source, check it, tell what is in it: make data DATA=cifar10
 	$(BIN)/python experiments/prepare_data.py data=$(or $(DATA),digits)
 
-figures: setup ## draw samples and interpolations of a run: make figures RUN=runs/digits/...
+figures: setup ## draw what a run has learnt: make figures RUN=runs/digits/...
 	@test -n "$(RUN)" || { echo "which run? make figures RUN=runs/digits/..."; exit 2; }
 	$(BIN)/python experiments/sample.py checkpoint="$(RUN)"
 	$(BIN)/python experiments/interpolate.py checkpoint="$(RUN)"
+	$(BIN)/python experiments/manipulate.py checkpoint="$(RUN)"
+	$(BIN)/python experiments/levels.py checkpoint="$(RUN)"
+	$(BIN)/python experiments/out_of_distribution.py checkpoint="$(RUN)"
 
 sweep: setup ## the permutations of the paper's figure 3 on the digits, two seeds (10 minutes)
 	$(BIN)/python experiments/train.py -m experiment=digits \
@@ -51,7 +54,7 @@ locked: .venv/bin/pip ## install the very versions that were last verified, inst
 	touch .venv/installed .venv/installed-dev
 
 lock: .venv/installed-dev ## write the newest versions to requirements.lock
-	$(BIN)/pip-compile pyproject.toml --extra dev --extra sweep --output-file requirements.lock \
+	$(BIN)/pip-compile pyproject.toml --extra dev --extra sweep --extra fid --output-file requirements.lock \
 		--upgrade --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --quiet
 
@@ -72,5 +75,5 @@ clean: ## remove .venv and build; runs and data stay
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install -e '.[dev,sweep]'
+	$(BIN)/pip install -e '.[dev,sweep,fid]'
 	@touch $@

@@ -180,6 +180,11 @@ def estimate(
     not grow, so the set may be of any size. Raises ``ValueError`` where labels do not fit the
     names.
     """
+    if not names:
+        raise ValueError(
+            "these images have no labels to take directions from; a folder has some where "
+            "data.n_classes counts its sub-folders"
+        )
     strata = [position(name, names) for name in balanced_by]
     digits = torch.tensor([2.0**i for i in reversed(range(len(strata)))], dtype=torch.float64)
     sums: LabelSums | None = None

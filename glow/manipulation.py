@@ -50,14 +50,17 @@ def interpolate(start: Latents, end: Latents, n_frames: int, path: Path = linear
     """Return the latents of ``n_frames`` frames from ``start`` to ``end``, both of them included.
 
     Each frame holds as many images as ``start`` and ``end``. The path is taken by all levels
-    together, as one vector per image. The first and last frame are the very latents given. Raises
-    ``ValueError`` for fewer than 2 frames, or latents of different shapes.
+    together, as one vector per image. The first and last frame are the very latents given, and the
+    way back is the same way. Raises ``ValueError`` for fewer than 2 frames, or latents of different
+    shapes.
     """
     if n_frames < 2:
         raise ValueError(f"an interpolation needs at least its 2 ends, got n_frames={n_frames}")
     if start.shapes != end.shapes or start.n_images != end.n_images:
         raise ValueError(f"cannot interpolate between {start} and {end}: the shapes differ")
     t = torch.linspace(0, 1, n_frames, dtype=start[0].dtype, device=start[0].device)
+    # Exactly 1 - t from the other end, so that the way back meets the very same latents.
+    t[: n_frames // 2] = 1 - t.flip(0)[: n_frames // 2]
     between = path(start.flatten(), end.flatten(), t[1:-1, None, None])
     return [start, *(Latents.unflatten(frame, start.shapes) for frame in between), end]
 

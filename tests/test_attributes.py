@@ -188,6 +188,8 @@ def test_labels_that_do_not_fit_are_told(model: Glow, images: Tensor) -> None:
     for labels in (torch.full((8,), 3), torch.zeros(8, 2), torch.full((8, 3), 2)):
         with pytest.raises(ValueError, match="labels must be classes from 0 to 2, or 0 or 1 for"):
             estimate(model, [(images, labels.long())], NAMES)
+    with pytest.raises(ValueError, match="these images have no labels to take directions from"):
+        estimate(model, [(images, torch.zeros(8).long())], [])
     with pytest.raises(ValueError, match="no images to estimate directions from"):
         estimate(model, [], NAMES)
     one = [(images, torch.randint(2, (8, 3)))]

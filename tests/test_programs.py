@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_utilities.core.rank_zero import rank_zero_only
 from PIL import Image
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 import glow
 from experiments.train import train

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,45 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+import glow
+from glow.layers import AdditiveCoupling, CouplingNet
 from tests.conftest import ROOT
+from tests.data.pictures import write_celeba
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^python experiments/(\w+)\.py (.*)$", README, re.MULTILINE)
-[EXAMPLE, LAYER] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+[EXAMPLE] = [block for block in BLOCKS if "glow.save" in block]
+[LAYER] = [block for block in BLOCKS if "class Householder" in block]
+GALLERY = [block for block in BLOCKS if block not in (EXAMPLE, LAYER)]
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(EXAMPLE, {})
+
+
+def test_the_gallery_can_be_had_from_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One block goes on where the one before it ended."""
+    write_celeba(tmp_path / "data", n=200)
+    monkeypatch.chdir(tmp_path)
+    coupling = partial(AdditiveCoupling, net=partial(CouplingNet, width=4))
+    model = glow.Glow((3, 32, 32), n_bits=5, n_levels=3, n_steps=1, coupling=coupling)
+    model.initialize(torch.randint(256, (16, 3, 32, 32), dtype=torch.uint8))
+    checkpoints = tmp_path / "runs" / "gallery_celeba" / "run" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    glow.save(model, checkpoints / "best.ckpt")
+    names: dict[str, Any] = {}
+    for block in GALLERY:
+        exec(block.replace("<run>", "run"), names)
+    for figure in re.findall(r'savefig\("(.*?)"\)', "".join(GALLERY)):
+        assert (tmp_path / figure).is_file()
+    told = re.findall(r"^(\w+)\b.*  # (?:uint8 )?\(([\d, ]+)\)", "".join(GALLERY), re.MULTILINE)
+    assert len(told) >= 4
+    for name, shape in told:
+        assert str(tuple(names[name].shape)) == f"({shape})", name
 
 
 def test_the_layer_is_a_bijection() -> None:

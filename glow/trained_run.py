@@ -64,9 +64,9 @@ class TrainedRun:
         Where none are, it is as many as ``default``, of different classes. What had to be done to
         files is told. See ``glow.data.select`` and ``glow.in_batches.classes_of``.
         """
-        if not references:
-            references = self.opened_data(override).dataset(split).of_many_classes(default)
-        chosen = select(self.data(override), references, split)
+        data = self.opened_data(override) if not references else self.data(override)
+        references = references or data.dataset(split).of_many_classes(default)
+        chosen = select(data, references, split)
         for note in chosen.notes:
             tell(note)
         return chosen, in_batches.classes_of(self.model, chosen.images, chosen.labels)

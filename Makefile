@@ -33,7 +33,6 @@ figures: setup ## draw what a run has learnt: make figures RUN=runs/digits/...
 	@test -n "$(RUN)" || { echo "which run? make figures RUN=runs/digits/..."; exit 2; }
 	$(BIN)/python experiments/sample.py checkpoint="$(RUN)"
 	$(BIN)/python experiments/interpolate.py checkpoint="$(RUN)"
-	$(BIN)/python experiments/manipulate.py checkpoint="$(RUN)"
 	$(BIN)/python experiments/levels.py checkpoint="$(RUN)"
 	$(BIN)/python experiments/out_of_distribution.py checkpoint="$(RUN)"
 

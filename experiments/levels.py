@@ -4,14 +4,14 @@ from omegaconf import DictConfig
 
 from glow import figures
 from glow.entry_point import entry_point
-from glow.trained_run import TrainedRun
+from glow.trained_run import TrainedRun, listed
 
 
 @entry_point("levels")
 def main(config: DictConfig) -> None:
     """Draw images with one level drawn anew, and decoded from some levels only."""
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
-    chosen, labels = run.select(config.images, config.split, config.get("data"))
+    chosen, labels = run.select(listed(config.images), config)
     resampled = figures.resamplings(
         run.model,
         chosen.images,
@@ -25,7 +25,9 @@ def main(config: DictConfig) -> None:
     decoded = figures.reconstructions(
         run.model, chosen.images, labels, chosen.names, config.batch_size
     )
-    run.publish({"levels_resampled": resampled, "levels_decoded": decoded})
+    who = "_".join(name.replace(" ", "") for name in chosen.names)
+    told = f"T{config.temperature}_seed{config.seed}".replace(" ", "")
+    run.publish({f"levels_resampled_{who}_{told}": resampled, f"levels_decoded_{who}": decoded})
 
 
 if __name__ == "__main__":

@@ -9,14 +9,17 @@ from glow import figures
 from glow.attributes import Directions, estimate, position
 from glow.data import ImageDataModule
 from glow.entry_point import entry_point, tell
-from glow.trained_run import TrainedRun
+from glow.manipulation import check_strengths
+from glow.trained_run import TrainedRun, listed
 
 
 @entry_point("manipulate")
 def main(config: DictConfig) -> None:
     """Estimate the directions of attributes, or read them, and move images along some."""
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
-    chosen, labels = run.select(config.images, config.split, config.get("data"))
+    strengths = listed(config.strengths)
+    check_strengths(strengths)  # told before the work, not after it, as all that may be wrong
+    chosen, labels = run.select(listed(config.images), config)
     if config.directions:
         directions = Directions.load(config.directions, run.model)
     else:
@@ -27,21 +30,20 @@ def main(config: DictConfig) -> None:
         chosen.images,
         directions,
         names,
-        config.strengths,
+        strengths,
         labels,
         chosen.names,
         config.batch_size,
     )
     _tell_of(directions, names)
-    told = "_".join(directions.method.replace(",", "").split())
-    run.publish({f"attributes_{'_'.join(names)}_{told}": figure})
+    run.publish({f"attributes_{'_'.join(names)}_{_short(directions)}": figure})
 
 
 def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
     """Estimate the directions of all labels, and write them to the folder of the run."""
     data: ImageDataModule = run.opened_data(config.get("data"))
     names = data.label_names
-    for name in _names(config):  # told before the work, not after it
+    for name in _names(config):
         position(name, names)
     data.eval_batch_size = config.batch_size
     batches = data.evaluation_dataloader(config.estimated_on)
@@ -50,17 +52,20 @@ def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
         track(batches, "encoding labelled images", transient=True),
         names,
         instantiate(config.direction),
-        [str(name) for name in config.balanced_by],
+        [str(name) for name in listed(config.balanced_by)],
     )
-    told = "_".join(directions.method.replace(",", "").split())
-    path = run.folder.path / f"directions_{type(data).__name__.lower()}_{told}.npz"
+    path = run.folder.path / f"directions_{type(data).__name__.lower()}_{_short(directions)}.npz"
     directions.save(path)
     tell(f"written {path}, the directions of {len(names)} attributes, for directions=<this file>")
     return directions
 
 
 def _names(config: DictConfig) -> list[str]:
-    return [str(name) for name in config.attributes or ()]  # those of digits look like numbers
+    return [str(name) for name in listed(config.attributes)]  # those of digits look like numbers
+
+
+def _short(directions: Directions) -> str:
+    return "_".join(directions.method.replace(",", "").split())
 
 
 def _tell_of(directions: Directions, names: list[str]) -> None:

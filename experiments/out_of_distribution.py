@@ -10,7 +10,7 @@ from rich.table import Table
 from torch import Tensor
 
 from glow import figures, in_batches
-from glow.data import SPLITS, ImageDataModule, fit_images
+from glow.data import SPLITS, ImageDataModule, draw_images, fit_images
 from glow.entry_point import entry_point, tell
 from glow.out_of_distribution import (
     MISLEADING,
@@ -23,23 +23,24 @@ from glow.out_of_distribution import (
 from glow.provenance import provenance
 from glow.trained_run import TrainedRun
 
+CONTROLS = {"constant": constant_images, "noise": noise_images}  # always among the sets
+
 
 @entry_point("out_of_distribution")
 def main(config: DictConfig) -> None:
     """Compare what a model says of images from elsewhere with what it says of its own."""
-    if config.n_images < 1:
-        raise ValueError(f"n_images must be at least 1, got {config.n_images}")
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
     data = run.opened_data(config.get("data"))
-    own = type(data).__name__
-    sets = {own: _some(data.dataset(config.split).images, config.n_images, config.seed)}
-    for name, source in config.outside.items():
-        sets[str(name)] = _from_elsewhere(run, str(name), instantiate(source), config)
+    own, n, seed = type(data).__name__, config.n_images, config.seed
+    sets = {own: draw_images(data.dataset(config.split).images, n, seed)}
+    for name, source in (config.outside or {}).items():
+        if name in (own, *CONTROLS):
+            raise ValueError(f"outside.{name} has a name that is taken: call it something else")
+        sets[str(name)] = _from_elsewhere(run, str(name), instantiate(source), n, seed)
     shape = run.model.image_shape
-    sets["constant"] = constant_images(config.n_images, shape, config.seed)
-    sets["noise"] = noise_images(config.n_images, shape, config.seed)
+    sets |= {name: images(n, shape, seed) for name, images in CONTROLS.items()}
     scores = {name: score(run.model, images, config.batch_size) for name, images in sets.items()}
-    learnt = _some(data.dataset("train").images, config.n_images, config.seed)
+    learnt = draw_images(data.dataset("train").images, n, seed)
     entropy = float(in_batches.bits_per_dim(run.model, learnt, batch_size=config.batch_size).mean())
 
     inside, *outside = scores
@@ -71,20 +72,14 @@ def main(config: DictConfig) -> None:
     run.publish({name: figures.likelihoods(scores, title)})
 
 
-def _some(images: Tensor, n: int, seed: int) -> Tensor:
-    """Return n images, or all where there are fewer, drawn at random."""
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-    return images[order[:n].sort().values]
-
-
-def _from_elsewhere(
-    run: TrainedRun, name: str, data: ImageDataModule, config: DictConfig
-) -> Tensor:
-    """Return images of all splits: the model has learnt from none of them."""
+def _from_elsewhere(run: TrainedRun, name: str, data: ImageDataModule, n: int, seed: int) -> Tensor:
+    """Return images of all splits together: the model has learnt from none of them."""
     data.prepare_data()
     parts = [data.read(split)[0] for split in SPLITS]
-    shares = [_some(part, config.n_images, config.seed) for part in parts if len(part)]
-    images = _some(torch.cat(shares), config.n_images, config.seed)
+    origin = torch.cat([torch.full((len(part),), i) for i, part in enumerate(parts)])
+    place = torch.cat([torch.arange(len(part)) for part in parts])
+    drawn = draw_images(torch.stack([origin, place], dim=1), n, seed)
+    images = torch.stack([parts[i][j] for i, j in drawn.tolist()])
     if data.image_shape == run.model.image_shape:
         return images
     tell(

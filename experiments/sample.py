@@ -2,42 +2,45 @@
 
 from omegaconf import DictConfig
 
-from glow import figures, in_batches
+from glow import figures
+from glow.data import draw_images
 from glow.entry_point import entry_point, tell
 from glow.neighbours import nearest
-from glow.trained_run import TrainedRun
+from glow.trained_run import TrainedRun, listed
 
 
 @entry_point("sample")
 def main(config: DictConfig) -> None:
     """Draw a grid of samples and a temperature sweep, and what training images are near them."""
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
-    model, seed, size = run.model, config.seed, config.batch_size
-    temperature = config.temperature
-    names = run.class_names()
-    grid = figures.sample_grid(
-        model, config.n_columns, config.n_rows, temperature, seed, names, size
-    )
-    sweep = figures.temperature_sweep(
-        model, config.temperatures, config.n_columns, seed, names, size
-    )
-    told = f"T{config.temperature}_seed{seed}".replace(" ", "")
-    drawn = {f"samples_{told}": grid, f"temperature_sweep_seed{seed}": sweep}
+    model, temperature, seed, size = run.model, config.temperature, config.seed, config.batch_size
+    n_columns, n_rows, names = config.n_columns, config.n_rows, run.class_names()
+    told = f"T{temperature}_seed{seed}".replace(" ", "")
+    drawn = {
+        f"samples_{told}": figures.sample_grid(
+            model, n_columns, n_rows, temperature, seed, names, size
+        ),
+        f"temperature_sweep_seed{seed}": figures.temperature_sweep(
+            model, listed(config.temperatures), n_columns, seed, names, size
+        ),
+    }
     if config.n_neighbours:
         data = run.opened_data(config.get("data"))
-        learnt = data.dataset("train").images
-        n = config.n_columns * config.n_rows
-        samples = in_batches.sample(
-            model, n, temperature, figures.one_label_per_column(model, n), seed, size
+        samples = figures.grid_of_samples(model, n_columns, n_rows, temperature, seed, size)
+        learnt, n_bits = data.dataset("train").images, model.dequantize.n_bits
+        drawn[f"neighbours_{told}"] = figures.neighbours(
+            samples[:, 0], learnt, config.n_neighbours, n_bits
         )
-        shown = samples[: config.n_rows]
-        drawn[f"neighbours_{told}"] = figures.neighbours(shown, learnt, config.n_neighbours)
-        distances = {
-            "samples": nearest(samples, learnt, 1)[0].median(),
-            "test images": nearest(data.dataset("test").images[:n], learnt, 1)[0].median(),
+        every = samples.flatten(0, 1)
+        shown = {
+            "samples": every,
+            "test images": draw_images(data.dataset("test").images, len(every), seed),
         }
-        told = ", ".join(f"{distance:.1f} for {what}" for what, distance in distances.items())
-        tell(f"median distance to the nearest training image, in grey levels of 256: {told}")
+        medians = {what: nearest(it, learnt, 1, n_bits)[0].median() for what, it in shown.items()}
+        tell(
+            "median distance to the nearest training image, in grey levels of 256: "
+            + ", ".join(f"{median:.1f} for {what}" for what, median in medians.items())
+        )
     run.publish(drawn)
 
 

@@ -2,7 +2,8 @@
 
 from omegaconf import DictConfig
 
-from glow import figures, in_batches
+from glow import in_batches
+from glow.data import draw_images
 from glow.entry_point import entry_point, print_numbers, tell
 from glow.provenance import device_name, provenance
 from glow.sample_quality import sample_quality
@@ -14,8 +15,9 @@ def main(config: DictConfig) -> None:
     """Compare samples of a checkpoint with real images; print the numbers and write them."""
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
     model, n = run.model, config.n_images
-    real = run.opened_data(config.get("data")).dataset(config.split).images[:n]
-    labels = figures.one_label_per_column(model, n)
+    images = run.opened_data(config.get("data")).dataset(config.split).images
+    real = model.dequantize.kept(draw_images(images, n, config.seed))
+    labels = in_batches.classes_in_turn(model, n)
     generated = in_batches.sample(
         model, n, config.temperature, labels, config.seed, config.batch_size
     )
@@ -29,11 +31,13 @@ def main(config: DictConfig) -> None:
         "split": config.split,
         "temperature": config.temperature,
         "seed": config.seed,
-        "n_bits": model.dequantize.n_bits,
+        "real_images_drawn_by_seed": config.seed,
+        "n_bits_of_both": model.dequantize.n_bits,
         "device": device_name(model.device),
         **provenance(),
     }
-    name = f"sample_quality_T{config.temperature}_n{n}_{config.split}.json"
+    told = f"T{config.temperature}_n{n}_seed{config.seed}_{config.features or 'default'}"
+    name = f"sample_quality_{told}_{config.split}.json".replace(" ", "")
     tell(f"written {run.folder.write_json(name, quality)}, with the protocol")
 
 

@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from glow import in_batches
 from glow.checkpoint import fingerprint
 from glow.latents import Latents
 from glow.model import Glow
+
+MOST_BALANCED = 4  # labels in balanced_by
 
 
 class LabelSums(NamedTuple):
@@ -43,9 +45,9 @@ def mean_difference(sums: LabelSums) -> Tensor:
     """Return ``mean z with the label - mean z without it`` of every label, (A,D).
 
     With strata it is the mean of the differences within them, each weighted by
-    ``n_with n_without / (n_with + n_without)``, as if every image with the label had been matched
-    with one without it that agrees in the labels ``balanced_by``. Not a number where there are no
-    such. Paper section 6.1, figure 6.
+    ``n_with n_without / (n_with + n_without)``: what a regression on the label and the stratum
+    finds. A label of ``balanced_by`` is balanced by the others. Not a number where no stratum has
+    images with the label and without it. Paper section 6.1, figure 6.
     """
     return torch.stack([_difference(sums, label) for label in range(sums.gram.shape[1] - 1)])
 
@@ -92,9 +94,9 @@ def ridge_regression(sums: LabelSums, penalty: float = 10.0) -> Tensor:
 class Directions:
     """One direction in latent space for each attribute, and the model that they are of.
 
-    Added to the latents of an image, a direction takes it from what images without the attribute
-    are on average to what those with it are. ``vectors`` (A,D) are flattened latents; ``n_with``
-    (A) counts the images with the attribute, out of ``n_images``.
+    A direction is the whole difference that the attribute makes to latents, as ``method`` sees it.
+    ``vectors`` (A,D) are flattened latents; ``n_with`` (A) counts the images with the attribute,
+    out of ``n_images``.
     """
 
     names: list[str]
@@ -114,7 +116,8 @@ class Directions:
         if not 0 < self.n_with[i] < self.n_images or not self.vectors[i].isfinite().all():
             raise ValueError(
                 f"there is no direction for {name} by {self.method}: {self.n_with[i]} of "
-                f"{self.n_images} images have it, and some with and some without it are needed"
+                f"{self.n_images} images have it, and some with and some without it are needed, "
+                "which agree in what it is balanced by"
             )
         return Latents.unflatten(self.vectors[i : i + 1], self.shapes)
 
@@ -142,17 +145,17 @@ class Directions:
         if not Path(path).is_file():
             raise FileNotFoundError(f"there are no directions at {path}")
         try:
-            file = np.load(path)
-            directions = cls(
-                names=file["names"].tolist(),
-                vectors=torch.from_numpy(file["vectors"]),
-                shapes=[tuple(shape) for shape in file["shapes"].tolist()],
-                n_with=file["n_with"].tolist(),
-                n_images=int(file["n_images"]),
-                method=str(file["method"]),
-                fingerprint=str(file["fingerprint"]),
-            )
-        except (LookupError, ValueError, AttributeError, EOFError, TypeError, BadZipFile) as error:
+            with np.load(path) as file:
+                directions = cls(
+                    names=file["names"].tolist(),
+                    vectors=torch.from_numpy(file["vectors"]),
+                    shapes=[tuple(shape) for shape in file["shapes"].tolist()],
+                    n_with=file["n_with"].tolist(),
+                    n_images=int(file["n_images"]),
+                    method=str(file["method"]),
+                    fingerprint=str(file["fingerprint"]),
+                )
+        except Exception as error:  # numpy and zlib raise all kinds of things on broken files
             raise ValueError(
                 f"{path} holds no directions: expected an npz file that Directions.save or "
                 "experiments/manipulate.py wrote"
@@ -177,23 +180,30 @@ def estimate(
 
     Images are uint8 (B,C,H,W). Labels, int64, are 0 or 1 for each attribute, (B,A), or classes
     (B,), each of which is then an attribute. Every batch is met once, and what is kept of it does
-    not grow, so the set may be of any size. Raises ``ValueError`` where labels do not fit the
-    names.
+    not grow, so the set may be of any size. A model whose classes these are not encodes each image
+    under its likeliest one. Raises ``ValueError`` where labels do not fit the names.
     """
     if not names:
         raise ValueError(
             "these images have no labels to take directions from; a folder has some where "
             "data.n_classes counts its sub-folders"
         )
-    strata = [position(name, names) for name in balanced_by]
+    strata = [position(name, names) for name in dict.fromkeys(balanced_by)]
+    if len(strata) > MOST_BALANCED:
+        raise ValueError(
+            f"balanced_by takes up to {MOST_BALANCED} labels, as every combination of them has its "
+            f"own sums, got {len(strata)}; ridge_regression tells all labels apart"
+        )
     digits = torch.tensor([2.0**i for i in reversed(range(len(strata)))], dtype=torch.float64)
     sums: LabelSums | None = None
     shapes: list[tuple[int, ...]] = []
     for images, labels in batches:
-        latents = model.encode(
-            images.to(model.device), labels.to(model.device) if model.n_classes else None
+        are_classes = labels.ndim == 1 and len(names) == model.n_classes
+        classes = in_batches.classes_of(
+            model, images, labels if are_classes else torch.full((len(images),), -1), len(images)
         )
-        z, shapes = latents.flatten().cpu().double(), latents.shapes
+        latents = in_batches.encode(model, images, classes, len(images))
+        z, shapes = latents.flatten().double(), latents.shapes
         x = F.pad(_as_attributes(labels.cpu(), names), (0, 1), value=1.0)
         sums = sums or LabelSums(
             z.new_zeros(2 ** len(strata), x.shape[1], x.shape[1]),
@@ -224,10 +234,8 @@ def position(name: str, names: Sequence[str]) -> int:
     if name in names:
         return list(names).index(name)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    meant = f"did you mean {close[0]}? " if close else ""
-    raise ValueError(
-        f"there is no attribute {name}: {meant}The labels have {', '.join(names) or 'no names'}"
-    )
+    meant = f"did you mean {close[0]}? There are" if close else "there are"
+    raise ValueError(f"there is no attribute {name}: {meant} {', '.join(names) or 'no labels'}")
 
 
 def _name(estimator: Estimator, balanced_by: Sequence[str]) -> str:

@@ -74,6 +74,8 @@ def bits_per_dim(
 @torch.no_grad()
 def class_log_probs(model: Glow, images: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
     """Return ``log p(image | class)`` for all classes, (N, n_classes), float64, in nats."""
+    if not model.n_classes:
+        raise ValueError("this model has no classes")
     of_classes = [
         _log_probs(model, images, torch.full((len(images),), label), batch_size)
         for label in range(model.n_classes)
@@ -81,7 +83,9 @@ def class_log_probs(model: Glow, images: Tensor, batch_size: int = BATCH_SIZE) -
     return torch.stack(of_classes, dim=1)
 
 
-def classes_of(model: Glow, images: Tensor, labels: Tensor) -> Tensor | None:
+def classes_of(
+    model: Glow, images: Tensor, labels: Tensor, batch_size: int = BATCH_SIZE
+) -> Tensor | None:
     """Return the classes (N,) of images whose labels (N,) may be unknown, which is said by -1.
 
     They get the class under which the image is likeliest. None where the model has no classes.
@@ -90,8 +94,15 @@ def classes_of(model: Glow, images: Tensor, labels: Tensor) -> Tensor | None:
         return None
     labels, unknown = labels.clone(), labels < 0
     if unknown.any():
-        labels[unknown] = class_log_probs(model, images[unknown]).argmax(1)
+        labels[unknown] = class_log_probs(model, images[unknown], batch_size).argmax(1)
     return labels
+
+
+def classes_in_turn(model: Glow, n: int) -> Tensor | None:
+    """Return n labels (n,) that run through the classes, or nothing for a model without."""
+    if n < 1:
+        raise ValueError(f"at least 1 image is needed, or 1 column of them, got {n}")
+    return torch.arange(n) % model.n_classes if model.n_classes else None
 
 
 def _log_probs(model: Glow, images: Tensor, labels: Tensor | None, batch_size: int) -> Tensor:
@@ -108,6 +119,8 @@ def _batches(
     """Yield some rows at a time, and their labels, where the model is."""
     if size < 1:
         raise ValueError(f"batch_size must be at least 1, got {size}")
+    if not len(rows):
+        raise ValueError("there are no images: at least one is needed")
     for start in range(0, len(rows), size):
         part = slice(start, start + size)
         part_labels = None if labels is None else labels[part].to(model.device)

@@ -79,9 +79,9 @@ def interpolate_images(
     """Return the ways from images ``start`` to images ``end``, uint8 (B,C,H,W): (B,T,C,H,W).
 
     The first and the last frame are the very images given, with all bits that they have; the others
-    are decoded. A model with classes decodes the first half of each way under the start's label,
-    the rest under the end's. Warns where the model does not give back what it keeps of the ends.
-    Paper figure 5.
+    are decoded. A model with classes decodes each frame under the label of the nearer end, and the
+    one half way under the lower of both. Warns where the model does not give back what it keeps of
+    the ends. Paper figure 5.
     """
     frames = interpolate(
         in_batches.encode(model, start, start_labels, batch_size),
@@ -89,7 +89,10 @@ def interpolate_images(
         n_frames,
         path,
     )
-    labels = [start_labels if 2 * i < n_frames else end_labels for i in range(n_frames)]
+    labels: list[Tensor | None] = [None] * n_frames
+    if start_labels is not None and end_labels is not None:
+        ends = torch.stack([start_labels, end_labels])
+        labels = [ends[near].amin(0) for near in _nearer_ends(n_frames)]
     images = torch.stack(
         [
             in_batches.decode(model, latents, of_frame, batch_size)
@@ -112,8 +115,8 @@ def interpolate_corners(
     """Return what lies between 4 images, uint8 (4,C,H,W), as a square (T,T,C,H,W).
 
     The corners, given as top left, top right, bottom left, bottom right, are the very images. The
-    path is taken down both sides, then across. Under a model with classes every image is decoded by
-    the label of its nearest corner.
+    path is taken down both sides, then across. A model with classes decodes each image under the
+    label of the nearest corner, and between corners under the lowest of theirs.
     """
     if len(corners) != 4:
         raise ValueError(f"a square has 4 corners, got {len(corners)} images")
@@ -131,8 +134,10 @@ def interpolate_corners(
     ]
     nearest = None
     if labels is not None:
-        second = (2 * torch.arange(n_frames) >= n_frames).long()
-        nearest = labels[(2 * second[:, None] + second).flatten()]
+        near, of_corners = _nearer_ends(n_frames), labels.view(2, 2)
+        nearest = torch.stack(
+            [of_corners[rows][:, columns].min() for rows in near for columns in near]
+        )
     images = in_batches.decode(
         model, Latents.unflatten(torch.cat(square), latents.shapes), nearest, batch_size
     )
@@ -145,7 +150,7 @@ def resample(
     model: Glow,
     latents: Latents,
     levels: Collection[int],
-    temperature: float = 1.0,
+    temperature: float | Sequence[float] = 1.0,
     generator: torch.Generator | None = None,
 ) -> Latents:
     """Return the latents with the noise of these levels, numbered from 1 as the finest, drawn anew.
@@ -197,17 +202,31 @@ def move_images(
 ) -> Tensor:
     """Return images, uint8 (B,C,H,W), moved along a direction by each strength: (B,S,C,H,W).
 
-    At strength 0 they are what the model's bits keep of the images. Raises ``ValueError`` for
-    strengths that are no finite numbers.
+    At strength 0 they are what the model's bits keep of the images. Raises as ``check_strengths``.
     """
-    if not all(math.isfinite(strength) for strength in strengths):
-        raise ValueError(f"strengths must be finite numbers, got {list(strengths)}")
+    check_strengths(strengths)
     latents = in_batches.encode(model, images, labels, batch_size)
     moved = [
         in_batches.decode(model, move(latents, direction, strength), labels, batch_size)
         for strength in strengths
     ]
     return torch.stack(moved, dim=1)
+
+
+def check_strengths(strengths: Sequence[float]) -> None:
+    """Raise ``ValueError`` where strengths are not finite numbers, or there are none."""
+    if not strengths or not all(
+        isinstance(strength, int | float) and math.isfinite(strength) for strength in strengths
+    ):
+        raise ValueError(f"strengths must be finite numbers, at least one, got {list(strengths)}")
+
+
+def _nearer_ends(n_frames: int) -> list[list[int]]:
+    """Return for each frame the nearer end of the way, 0 or 1, and both of them half way."""
+    return [
+        [end for end, near in enumerate((2 * i <= n_frames - 1, 2 * i >= n_frames - 1)) if near]
+        for i in range(n_frames)
+    ]
 
 
 def _with_the_very_ends(model: Glow, images: Tensor, ends: Tensor) -> Tensor:

@@ -186,11 +186,13 @@ class Glow(nn.Module):
         """
         shapes = self.flow.latent_shapes
         per_level = (
-            [float(temperature)] * len(shapes)
+            [temperature] * len(shapes)
             if isinstance(temperature, int | float)
-            else [float(t) for t in temperature]
+            else list(temperature)
         )
-        if len(per_level) != len(shapes) or not all(0 <= t < math.inf for t in per_level):
+        if len(per_level) != len(shapes) or not all(
+            isinstance(t, int | float) and 0 <= t < math.inf for t in per_level
+        ):
             raise ValueError(
                 f"temperature must be at least 0, one number or one for each of the {len(shapes)} "
                 f"levels, got {temperature}"

@@ -29,7 +29,10 @@ MISLEADING = (
 
 @dataclass(frozen=True)
 class Scores:
-    """Of every image: bits/dim under the model, and in a PNG file; both (N,), float64."""
+    """Of every image: bits/dim under the model, and in a PNG file; both (N,), float64.
+
+    Bits that the model cannot compute, as they are too many, are infinite.
+    """
 
     bits_per_dim: Tensor
     png_bits_per_dim: Tensor
@@ -55,7 +58,9 @@ class Scores:
 
 def score(model: Glow, images: Tensor, batch_size: int = BATCH_SIZE) -> Scores:
     """Return the scores of uint8 images (N,C,H,W)."""
-    bits = in_batches.bits_per_dim(model, images, batch_size=batch_size)
+    bits = in_batches.bits_per_dim(model, images, batch_size=batch_size).nan_to_num(
+        torch.inf, torch.inf
+    )
     return Scores(bits, png_bits_per_dim(model.dequantize.kept(images)))
 
 
@@ -76,7 +81,8 @@ def auroc(inside: Tensor, outside: Tensor) -> float:
     round.
     """
     truth = np.repeat([0, 1], [len(inside), len(outside)])
-    return float(roc_auc_score(truth, torch.cat([inside, outside]).numpy()))
+    ranks = torch.unique(torch.cat([inside, outside]), return_inverse=True)[1]  # may be infinite
+    return float(roc_auc_score(truth, ranks.numpy()))
 
 
 def compare(inside: Scores, outside: Scores, entropy: float) -> dict[str, float]:

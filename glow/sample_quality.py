@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -56,19 +57,21 @@ def sample_quality(
             f"FID, precision and recall need more than {NEIGHBOURS} images of 1 channel or 3, got "
             f"{len(generated)} and {len(real)} of {generated.shape[1]}"
         )
+    on = torch.device(device)
     try:
-        numbers = torch_fidelity.calculate_metrics(
-            input1=_Images(generated),
-            input2=_Images(real),
-            feature_extractor=features,
-            fid=True,
-            prc=True,
-            prc_neighborhood=NEIGHBOURS,
-            cuda=torch.device(device).type == "cuda",
-            cache=False,
-            save_cpu_ram=True,
-            verbose=False,
-        )
+        with torch.cuda.device(on) if on.type == "cuda" else nullcontext():
+            numbers = torch_fidelity.calculate_metrics(
+                input1=_Images(generated),
+                input2=_Images(real),
+                feature_extractor=features,
+                fid=True,
+                prc=True,
+                prc_neighborhood=NEIGHBOURS,
+                cuda=on.type == "cuda",
+                cache=False,
+                save_cpu_ram=True,
+                verbose=False,
+            )
     except OSError as error:
         raise OSError(
             f"the weights of the feature network cannot be had ({error}): call this once on a "

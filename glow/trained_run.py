@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
@@ -16,6 +19,15 @@ from glow.data import ImageDataModule, Selection, select
 from glow.entry_point import tell
 from glow.loggers import WandbLogger, finish, log_picture
 from glow.run_folder import RunFolder
+
+LONGEST_NAME = 120  # of a figure's file
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a value of a config as a list: what stands alone as one of one, nothing as none."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
 
 class TrainedRun:
@@ -53,23 +65,25 @@ class TrainedRun:
         return data
 
     def select(
-        self,
-        references: Sequence[int | str] | None,
-        split: str,
-        override: DictConfig | None = None,
-        default: int = 4,
+        self, references: Sequence[int | str], config: DictConfig
     ) -> tuple[Selection, Tensor | None]:
         """Return the images that are referred to, and their classes where the model has some.
 
-        Where none are, it is as many as ``default``, of different classes. What had to be done to
-        files is told. See ``glow.data.select`` and ``glow.in_batches.classes_of``.
+        Numbers are of the ``split`` of the config. Where there are no references, it is 4 images of
+        different classes. What had to be done to files is told. An image whose class is not known,
+        as it is a file or of other data than the model's, gets the likeliest one.
         """
+        override = config.get("data")
         data = self.opened_data(override) if not references else self.data(override)
-        references = references or data.dataset(split).of_many_classes(default)
-        chosen = select(data, references, split)
+        references = references or data.dataset(config.split).of_many_classes(4)
+        if not references:
+            raise ValueError(f"the {config.split} split has no images; choose another split")
+        chosen = select(data, references, config.split)
         for note in chosen.notes:
             tell(note)
-        return chosen, in_batches.classes_of(self.model, chosen.images, chosen.labels)
+        other_data = override is not None and "_target_" in override
+        labels = torch.full_like(chosen.labels, -1) if other_data else chosen.labels
+        return chosen, in_batches.classes_of(self.model, chosen.images, labels, config.batch_size)
 
     def class_names(self) -> list[str]:
         """Return what the data of the run calls the classes of the model, where it can be asked."""
@@ -77,7 +91,7 @@ class TrainedRun:
             return []
         try:
             names = self.data().label_names
-        except (ValueError, OSError):  # the data is not here, which is no matter
+        except (ValueError, OSError, InstantiationException):  # it is not here, which is no matter
             return []
         return names if len(names) == self.model.n_classes else []
 
@@ -98,7 +112,9 @@ class TrainedRun:
         finish(loggers, exit_code=0)
 
     def figure_path(self, name: str, suffix: str = ".png") -> Path:
-        """Return where a figure of this name lies."""
+        """Return where a figure of this name lies, or of its beginning where it is very long."""
+        if len(name) > LONGEST_NAME:
+            name = f"{name[:LONGEST_NAME]}-{zlib.crc32(name.encode()):08x}"
         return self.folder.figures / f"{name}{suffix}"
 
     def _wandb(self) -> list[WandbLogger]:

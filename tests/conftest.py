@@ -12,7 +12,7 @@ from hypothesis import settings
 from omegaconf import DictConfig
 
 from glow import Glow
-from glow.layers import AffineCoupling, CouplingNet
+from glow.layers import AffineCoupling, ClassConditionalPrior, CouplingNet
 from tests.bijections import perturb
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -39,6 +39,17 @@ def model(images: torch.Tensor) -> Glow:
     model = Glow((1, 8, 8), n_levels=2, n_steps=2, coupling=coupling)
     model.initialize(images)
     return perturb(model, 0.05)
+
+
+@pytest.fixture
+def by_class(images: torch.Tensor) -> Glow:
+    """A model of those images with 4 classes, which draws the same latents differently by each."""
+    top = partial(ClassConditionalPrior, n_classes=4)
+    coupling = partial(AffineCoupling, net=partial(CouplingNet, width=8))
+    model = Glow((1, 8, 8), n_levels=2, n_steps=1, coupling=coupling, top=top)
+    model.initialize(images, torch.arange(8) % 4)
+    perturb(model.flow.top, 0.1)
+    return perturb(model, 0.02)
 
 
 def compose_train(folder: Path, *overrides: str) -> DictConfig:

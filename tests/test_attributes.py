@@ -1,3 +1,4 @@
+import contextlib
 from functools import partial
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import torch
 from torch import Tensor
 
 import glow
-from glow import Glow, Latents
+from glow import Glow, Latents, in_batches
 from glow.attributes import Directions, Estimator, estimate, mean_difference, ridge_regression
+from glow.checkpoint import fingerprint
 from glow.layers import ClassConditionalPrior
 from tests.bijections import affine, perturb
 
@@ -85,16 +87,21 @@ def test_the_sums_over_batches_are_those_of_the_whole(
 
 
 def test_balancing_compares_what_agrees_in_a_label(model: Glow, images: Tensor) -> None:
-    """Of 2 + 2 images without the second label and 1 + 3 with it."""
-    labels = torch.tensor([[0, 0], [0, 0], [1, 0], [1, 0], [0, 1], [1, 1], [1, 1], [1, 1]])
+    """Of 1 + 1 images without the second label, 2 + 4 with it."""
+    labels = torch.tensor([[0, 0], [1, 0], [0, 1], [0, 1], [1, 1], [1, 1], [1, 1], [1, 1]])
     z = model.encode(images).flatten().double()
-    without = z[2:4].mean(0) - z[0:2].mean(0)
-    with_it = z[5:8].mean(0) - z[4]
-    expected = (1.0 * without + 0.75 * with_it) / 1.75  # 2 * 2 / 4 and 1 * 3 / 4
-    found = estimate(model, batches_of(images, labels), ["A", "B"], balanced_by=["B"])
+    without = z[1] - z[0]
+    with_it = z[4:].mean(0) - z[2:4].mean(0)
+    expected = (1 / 2 * without + 8 / 6 * with_it) / (1 / 2 + 8 / 6)  # 1 * 1 / 2 and 2 * 4 / 6
+    batches = batches_of(images, labels)
+    found = estimate(model, batches, ["A", "B"], balanced_by=["B"])
     torch.testing.assert_close(found["A"].flatten()[0], expected.float())
-    plain = estimate(model, batches_of(images, labels), ["A", "B"])
+    x = torch.cat([labels.double(), torch.ones(8, 1)], dim=1)
+    torch.testing.assert_close(expected, torch.linalg.lstsq(x, z).solution[0])
+    plain = estimate(model, batches, ["A", "B"])
     torch.testing.assert_close(found["B"].flatten(), plain["B"].flatten())
+    twice = estimate(model, batches, ["A", "B"], balanced_by=["B", "B"])
+    assert torch.equal(twice.vectors, found.vectors)
 
 
 def test_what_is_kept_does_not_grow_with_the_images(model: Glow, images: Tensor) -> None:
@@ -117,6 +124,21 @@ def test_classes_are_attributes(model: Glow, images: Tensor) -> None:
     expected = z[2:4].mean(0) - z[[0, 1, 4, 5, 6, 7]].mean(0)
     torch.testing.assert_close(directions["one"].flatten()[0], expected)
     assert directions.n_with == [2, 2, 4]
+
+
+def test_a_model_with_classes_encodes_labels_of_another_kind_by_the_likeliest(
+    images: Tensor,
+) -> None:
+    top = partial(ClassConditionalPrior, n_classes=2)
+    model = Glow((1, 8, 8), n_levels=2, n_steps=1, coupling=affine, top=top)
+    model.initialize(images, torch.arange(8) % 2)
+    perturb(perturb(model, 0.02).flow.top, 0.1)
+    labels = torch.tensor([[0, 1, 1], [1, 1, 0]] * 4)
+    directions = estimate(model, batches_of(images, labels), NAMES)
+    likeliest = in_batches.class_log_probs(model, images).argmax(1)
+    z = model.encode(images, likeliest).flatten()
+    expected = z[1::2].mean(0) - z[0::2].mean(0)
+    torch.testing.assert_close(directions["Smiling"].flatten()[0], expected)
 
 
 def test_a_model_with_classes_encodes_by_them(images: Tensor) -> None:
@@ -157,6 +179,26 @@ def test_those_of_another_model_are_refused(model: Glow, images: Tensor, tmp_pat
         Directions.load(tmp_path / "d.npz", model)
 
 
+def test_another_configuration_is_another_model(images: Tensor) -> None:
+    """Also where no weight tells them apart."""
+    prints = set()
+    for n_bits in (5, 8):
+        torch.manual_seed(0)
+        model = Glow((1, 8, 8), n_bits=n_bits, n_levels=1, n_steps=1, coupling=affine)
+        prints.add(fingerprint(model))
+    assert len(prints) == 2
+
+
+def test_a_damaged_file_is_told(model: Glow, images: Tensor, tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    estimate(model, [(images, torch.tensor([0, 1] * 4))], ["a", "b"]).save(path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 41):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        with contextlib.suppress(ValueError):
+            Directions.load(path, model)
+
+
 def test_what_is_no_file_of_directions_is_told(model: Glow, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there are no directions at"):
         Directions.load(tmp_path / "nowhere.npz", model)
@@ -171,9 +213,9 @@ def test_what_is_no_file_of_directions_is_told(model: Glow, tmp_path: Path) -> N
 def test_an_attribute_that_is_not_there_is_told(model: Glow, images: Tensor) -> None:
     labels = torch.tensor([[0, 1, 1]] * 4 + [[1, 1, 0]] * 4)
     directions = estimate(model, [(images, labels)], NAMES)
-    with pytest.raises(ValueError, match="no attribute Smilling: did you mean Smiling"):
+    with pytest.raises(ValueError, match=r"no attribute Smilling: did you mean Smiling\?"):
         directions["Smilling"]
-    with pytest.raises(ValueError, match="no attribute xyz: The labels have Smiling, Male, Hat"):
+    with pytest.raises(ValueError, match="no attribute xyz: there are Smiling, Male, Hat"):
         directions["xyz"]
     with pytest.raises(ValueError, match="no direction for Male by mean difference: 8 of 8 images"):
         directions["Male"]
@@ -192,6 +234,8 @@ def test_labels_that_do_not_fit_are_told(model: Glow, images: Tensor) -> None:
         estimate(model, [(images, torch.zeros(8).long())], [])
     with pytest.raises(ValueError, match="no images to estimate directions from"):
         estimate(model, [], NAMES)
+    with pytest.raises(ValueError, match=r"balanced_by takes up to 4 labels, .* got 5"):
+        estimate(model, [], list("abcdef"), balanced_by=list("abcde"))
     one = [(images, torch.randint(2, (8, 3)))]
     with pytest.raises(ValueError, match="penalty must be above 0, got 0"):
         estimate(model, one, NAMES, partial(ridge_regression, penalty=0.0))

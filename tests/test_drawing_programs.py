@@ -16,7 +16,10 @@ from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
 
 import glow
+from glow.data import draw_images
+from glow.out_of_distribution import score
 from glow.run_folder import RunFolder
+from glow.trained_run import TrainedRun
 from tests.bijections import perturb
 from tests.conftest import call, compose_train
 from tests.data.pictures import paint, write_celeba, write_cifar10_pictures, write_mnist
@@ -105,7 +108,9 @@ def test_attributes(
     call(monkeypatch, "manipulate", *args, f"attributes=[{name}]", "images=[0,2]")
     written(run, f"figures/attributes_{name}_mean_difference.png")
     path = written(run, "directions_*_mean_difference.npz")
-    assert re.search(rf"{name} +│ +\d+ +│ \d", capsys.readouterr().out)
+    told = capsys.readouterr().out
+    assert re.search(rf"{name} +│ +\d+ +│ \d", told)
+    assert f"over {24 - 6 if name == 'Smiling' else 32} images" in told
     before = path.stat().st_mtime_ns
     call(monkeypatch, "manipulate", *args, f"attributes=[{name}]", f"directions={path}")
     assert path.stat().st_mtime_ns == before
@@ -121,7 +126,7 @@ def _attribute(run: Path) -> str:
 
 def test_levels(run: Path, args: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     call(monkeypatch, "levels", *args, "n_draws=1")
-    for name in ("levels_resampled", "levels_decoded"):
+    for name in ("levels_resampled_*_T0.7_seed0", "levels_decoded_*"):
         written(run, f"figures/{name}.png")
 
 
@@ -149,6 +154,9 @@ def test_out_of_distribution(
     assert "Raw likelihood misleads" in result["caution"]
     own, *outside = result["sets"]
     assert outside == ["mine", "constant", "noise"]
+    trained = TrainedRun(run)
+    learnt = draw_images(trained.opened_data().dataset("train").images, 8)
+    assert result["entropy"] == pytest.approx(float(score(trained.model, learnt).raw().mean()))
     with written(run, "out_of_distribution_*.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for name, numbers in result["sets"].items():
@@ -165,7 +173,9 @@ def test_sample_quality(run: Path, args: tuple[str, ...], monkeypatch: pytest.Mo
     registry = torch_fidelity.registry.FEATURE_EXTRACTORS_REGISTRY
     monkeypatch.setitem(registry, "mean_colours", MeanColours)
     call(monkeypatch, "sample_quality", *args, "n_images=9", "features=mean_colours")
-    result = json.loads(written(run, "sample_quality_T1.0_n9_train.json").read_text())
+    result = json.loads(
+        written(run, "sample_quality_T1.0_n9_seed0_mean_colours_train.json").read_text()
+    )
     assert result["fid"] >= 0
     assert 0 <= result["precision"] <= 1
     protocol = result["protocol"]
@@ -178,13 +188,24 @@ def test_sample_quality(run: Path, args: tuple[str, ...], monkeypatch: pytest.Mo
         ("sample", "batch_size=0", "error: batch_size must be at least 1"),
         ("sample", "n_neighbours=100000", "error: there are .* images to find neighbours among"),
         ("interpolate", "corners=[1,2,3]", "error: a square has 4 corners, got 3 images"),
+        ("interpolate", "pairs=[ab,cd]", "error: pairs must be pairs of indices or files"),
+        ("interpolate", "split=val pairs=[[0,99]]", "error: there is no image 99 in the val split"),
+        ("interpolate", "~paths.linear ~paths.spherical ~paths.norm-preserving", "error: there is"),
+        ("levels", "images=nobody.png", "error: there is no file nobody.png"),
+        ("levels", "images=[true]", "error: images are numbers in a split or names of files"),
+        ("manipulate", "attributes=Smilling", "error: there is no attribute Smilling"),
+        ("sample", "temperature=hot", "error: temperature must be at least 0, .* got hot"),
+        ("sample", "temperatures=[]", "error: a table needs at least one row"),
+        ("out_of_distribution", "+data@outside.noise=digits", "error: outside.noise has a name"),
+        ("out_of_distribution", "+data@outside.CelebA=digits", "error: outside.CelebA has a name"),
+        ("sample_quality", "n_images=0", "error: n_images must be at least 1"),
         ("interpolate", "pairs=[[0,nobody.png]]", "error: there is no file nobody.png"),
         ("interpolate", "pairs=[[0,text.png]]", "error: text.png is no picture that can be used"),
         ("manipulate", "attributes=[Smilling]", "error: there is no attribute Smilling"),
         ("manipulate", "balanced_by=[Nobody]", "error: there is no attribute Nobody"),
         ("manipulate", "directions=nowhere.npz", "error: there are no directions at nowhere.npz"),
         ("manipulate", "directions=text.png", "error: text.png holds no directions"),
-        ("manipulate", "attributes=[Smiling] strengths=[nan]", "error: strengths must be finite"),
+        ("manipulate", "strengths=[nan]", "error: strengths must be finite numbers"),
         ("levels", "temperature=-1", "error: temperature must be at least 0"),
         ("levels", "images=[99999]", "error: there is no image 99999 in the test split"),
         ("out_of_distribution", "n_images=0", "error: n_images must be at least 1"),

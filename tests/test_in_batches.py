@@ -6,18 +6,7 @@ import torch
 from torch import Tensor
 
 from glow import Glow, in_batches
-from glow.layers import ClassConditionalPrior
 from glow.noise import noise_of
-from tests.bijections import affine, perturb
-
-
-@pytest.fixture
-def by_class(images: Tensor) -> Glow:
-    top = partial(ClassConditionalPrior, n_classes=3)
-    model = Glow((1, 8, 8), n_levels=2, n_steps=1, coupling=affine, top=top)
-    model.initialize(images, torch.arange(8) % 3)
-    perturb(model.flow.top, 0.1)
-    return perturb(model, 0.05)
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 100])
@@ -53,7 +42,7 @@ def test_labels_go_with_their_images(by_class: Glow, images: Tensor) -> None:
 def test_without_labels_all_classes_count_the_same(by_class: Glow, images: Tensor) -> None:
     noise = noise_of(images)
     of_classes = torch.stack(
-        [by_class.log_prob(images, torch.full((8,), y), noise=noise) for y in range(3)], dim=1
+        [by_class.log_prob(images, torch.full((8,), y), noise=noise) for y in range(4)], dim=1
     ).double()
     close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
     close(in_batches.class_log_probs(by_class, images, 5), of_classes)
@@ -81,3 +70,16 @@ def test_what_cannot_be_batched_is_told(model: Glow, images: Tensor) -> None:
         in_batches.encode(model, images, batch_size=0)
     with pytest.raises(ValueError, match="number of samples must be at least 1, got 0"):
         in_batches.sample(model, 0)
+    with pytest.raises(ValueError, match="there are no images: at least one is needed"):
+        in_batches.encode(model, images[:0])
+    with pytest.raises(ValueError, match="this model has no classes"):
+        in_batches.class_log_probs(model, images)
+    with pytest.raises(ValueError, match="at least 1 image is needed, or 1 column of them, got 0"):
+        in_batches.classes_in_turn(model, 0)
+
+
+def test_classes_come_in_turn(by_class: Glow, model: Glow) -> None:
+    labels = in_batches.classes_in_turn(by_class, 5)
+    assert labels is not None
+    assert labels.tolist() == [0, 1, 2, 3, 0]
+    assert in_batches.classes_in_turn(model, 5) is None

@@ -37,3 +37,12 @@ def test_too_few_images_are_told(k: int) -> None:
     images = torch.zeros(3, 1, 2, 2, dtype=torch.uint8)
     with pytest.raises(ValueError, match=f"there are 3 images .* got n_neighbours={k}"):
         nearest(images, images, k)
+
+
+def test_only_the_bits_that_a_model_keeps_are_looked_at() -> None:
+    images = torch.randint(256, (5, 1, 4, 4)).byte()
+    kept = images // 8 * 8
+    assert nearest(kept, images, 1)[0].min() > 0
+    distances, indices = nearest(kept, images, 1, n_bits=5)
+    assert (distances == 0).all()
+    assert torch.equal(indices[:, 0], torch.arange(5))

@@ -1,5 +1,6 @@
 import itertools
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor
 
 from glow import Glow, in_batches
+from glow.layers import ClassConditionalPrior
 from glow.out_of_distribution import (
     Scores,
     auroc,
@@ -19,7 +21,7 @@ from glow.out_of_distribution import (
     png_bits_per_dim,
     score,
 )
-from tests.bijections import affine
+from tests.bijections import affine, perturb
 
 scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20)
 
@@ -60,8 +62,9 @@ def test_the_images_are_what_they_are_called() -> None:
     assert (plain == plain[:, :1, :1, :1]).all()
     assert len(plain[:, 0, 0, 0].unique()) > 40
     assert 110 < noise.float().mean() < 145
-    assert torch.equal(noise, noise_images(50, (3, 4, 4), seed=1))
-    assert not torch.equal(noise, noise_images(50, (3, 4, 4), seed=2))
+    for images in (noise_images, constant_images):
+        assert torch.equal(images(50, (3, 4, 4), seed=1), images(50, (3, 4, 4), seed=1))
+        assert not torch.equal(images(50, (3, 4, 4), seed=1), images(50, (3, 4, 4), seed=2))
 
 
 def photo_patches(n: int) -> Tensor:
@@ -103,3 +106,24 @@ def test_png_is_of_the_bits_that_the_model_keeps() -> None:
     kept = png_bits_per_dim(images // 32 * 32)
     assert torch.equal(score(model, images).png_bits_per_dim, kept)
     assert (kept < png_bits_per_dim(images)).all()
+
+
+def test_a_model_with_classes_is_asked_for_all_of_them() -> None:
+    images = noise_images(6, (1, 8, 8))
+    top = partial(ClassConditionalPrior, n_classes=3)
+    model = Glow((1, 8, 8), n_levels=1, n_steps=1, coupling=affine, top=top)
+    model.initialize(images, torch.arange(6) % 3)
+    perturb(model, 0.05)
+    assert torch.equal(score(model, images).raw(), in_batches.bits_per_dim(model, images))
+
+
+def test_what_costs_more_than_can_be_computed_is_infinitely_far_outside() -> None:
+    images = noise_images(6, (1, 8, 8))
+    model = Glow((1, 8, 8), n_levels=1, n_steps=1, coupling=affine)
+    model.initialize(images)
+    own = score(model, images)
+    with torch.no_grad():
+        next(model.parameters()).fill_(torch.nan)
+    lost = score(model, images)
+    assert (lost.raw() == torch.inf).all()
+    assert set(compare(own, lost, 3.0).values()) == {1.0}

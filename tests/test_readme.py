@@ -79,6 +79,8 @@ def test_what_it_points_to_exists() -> None:
     assert set(re.findall(r"`make ([a-z]+)`", README)) <= targets
     for link in re.findall(r"\]\((?!http|#)(.*?)\)", README):
         assert (ROOT / link).exists(), link
+    pictures = [(ROOT / path).read_bytes() for path in re.findall(r"\((\S*\.png)\)", README)]
+    assert len(set(pictures)) == len(pictures) > 5
     for path in re.findall(r"`((?:glow|conf|experiments|tests)/[\w/.]*)`", README):
         assert (ROOT / path).exists() or "householder" in path, path
     headings = {h.lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", README, re.MULTILINE)}

@@ -68,6 +68,15 @@ def test_precision_and_recall_say_who_covers_whom(features: str) -> None:
     assert (grey["precision"], grey["recall"]) == (0.0, 0.0)
 
 
+def test_the_reach_of_an_image_is_the_distance_of_its_third_neighbour(features: str) -> None:
+    real, generated = torch.randint(256, (2, 12, 3, 1, 1), dtype=torch.uint8)
+    found = sample_quality(generated, real, features)
+    of_real, of_generated = (images.flatten(1).double() for images in (real, generated))
+    reach = torch.cdist(of_real, of_real).sort(dim=1).values[:, 3]
+    covered = (torch.cdist(of_generated, of_real) <= reach).any(dim=1)
+    assert found["precision"] == pytest.approx(covered.double().mean().item())
+
+
 def test_the_protocol_goes_with_the_numbers(features: str) -> None:
     grey = torch.randint(256, (9, 1, 4, 4), dtype=torch.uint8)
     protocol = sample_quality(grey[:7], grey, features)["protocol"]
@@ -83,6 +92,9 @@ def test_what_cannot_be_measured_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         sample_quality(images, images, "eyes")
     with pytest.raises(ValueError, match="more than 3 images of 1 channel or 3, got 3 and 9 of 3"):
         sample_quality(images[:3], images)
+    four = torch.zeros(9, 4, 4, 4, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="1 channel or 3, got 9 and 9 of 4"):
+        sample_quality(four, four)
 
     def offline(*_: Any, **__: Any) -> None:
         raise OSError("no network")

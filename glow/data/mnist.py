@@ -107,8 +107,9 @@ class PaddedMNIST(MNIST):
         return F.pad(images, (2, 2, 2, 2)).expand(-1, 3, -1, -1).contiguous(), labels
 
     def fit_picture(self, picture: Image.Image) -> tuple[NDArray[np.uint8], str]:
-        """Return a picture as MNIST's: 28x28 in grey, padded with black, in 3 equal channels."""
-        if picture.size == (32, 32):
-            return super().fit_picture(picture)
-        pixels = np.pad(fit(picture.convert("L"), 28, 28), ((0, 0), (2, 2), (2, 2)))
+        """Return a picture in grey, padded from 28x28 with black, in 3 equal channels."""
+        grey, size = picture.convert("L"), self.image_shape[1]
+        if picture.size == (size, size):
+            return fit(grey, size, size).repeat(3, axis=0), ""
+        pixels = np.pad(fit(grey, 28, 28), ((0, 0), (2, 2), (2, 2)))
         return pixels.repeat(3, axis=0), "made 28x28 and grey, then padded to 32x32"

@@ -32,6 +32,11 @@ def select(data: ImageDataModule, references: Sequence[int | str], split: str) -
     data itself is not needed. Raises ``ValueError`` for a number that is not in the split and for
     a file that is no picture, and ``FileNotFoundError`` where there is no such file.
     """
+    strange = [it for it in references if isinstance(it, bool) or not isinstance(it, int | str)]
+    if strange:
+        raise ValueError(
+            f"images are numbers in a split or names of files, such as [7,me.png], got {strange[0]}"
+        )
     if any(isinstance(reference, int) for reference in references):
         data.prepare_data()
         data.setup()
@@ -64,11 +69,7 @@ def fit_file(data: ImageDataModule, path: Path) -> tuple[Tensor, str]:
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
     channels = data.image_shape[0]
-    if channels not in (1, 3):
-        raise ValueError(
-            f"pictures have 1 channel or 3, but these images have {channels}: choose some of the "
-            "data, by their numbers"
-        )
+    _check_channels(channels)
     try:
         content = read_file(path)
         picture = open_picture(content, channels)
@@ -91,5 +92,22 @@ def fit_images(images: Tensor, image_shape: Sequence[int]) -> Tensor:
     Each is cropped centrally, then resized with antialiasing, as by ``fit``; greyed or repeated.
     """
     channels, height, width = image_shape
+    for number in (channels, images.shape[1]):
+        _check_channels(number)
     pictures = (to_pil_image(image).convert(MODES[channels]) for image in images)
     return torch.stack([torch.from_numpy(fit(picture, height, width)) for picture in pictures])
+
+
+def draw_images(images: Tensor, n: int, seed: int = 0) -> Tensor:
+    """Return n of the images (N,C,H,W), or all where there are fewer, drawn at random."""
+    if n < 1:
+        raise ValueError(f"n_images must be at least 1, got {n}")
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    return images[order[:n].sort().values]
+
+
+def _check_channels(channels: int) -> None:
+    if channels not in (1, 3):
+        raise ValueError(
+            f"pictures have 1 channel or 3, and can be fitted to no others, but here are {channels}"
+        )

@@ -3,13 +3,13 @@
 from glow.figures.attributes import attributes
 from glow.figures.curves import Curve, sweep_curves, training_curve
 from glow.figures.image_table import animate, image_table, save
-from glow.figures.interpolation import corners, interpolation
+from glow.figures.interpolation import corners, interpolation, moving_interpolation
 from glow.figures.levels import reconstructions, resamplings
 from glow.figures.likelihoods import likelihoods
 from glow.figures.samples import (
     PAPER_TEMPERATURES,
+    grid_of_samples,
     neighbours,
-    one_label_per_column,
     sample_grid,
     samples_of_models,
     temperature_sweep,
@@ -21,11 +21,12 @@ __all__ = [
     "animate",
     "attributes",
     "corners",
+    "grid_of_samples",
     "image_table",
     "interpolation",
     "likelihoods",
+    "moving_interpolation",
     "neighbours",
-    "one_label_per_column",
     "reconstructions",
     "resamplings",
     "sample_grid",

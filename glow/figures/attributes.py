@@ -26,8 +26,7 @@ def attributes(
 ) -> Figure:
     """Draw images, uint8 (B,C,H,W), moved along each named direction, one row for each of both.
 
-    Columns are the strengths: 1 is the way from the mean without the attribute to the mean with it.
-    Paper figure 6.
+    Columns are the strengths: 1 is the whole difference that the attribute makes. Paper figure 6.
     """
     moved = [
         move_images(

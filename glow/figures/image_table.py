@@ -1,5 +1,6 @@
 """Images in rows and columns: what all pictures of pictures are made of."""
 
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from einops import rearrange
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
+from torch.nn import functional as F
+
+DPI = 150
 
 
 def image_table(
@@ -21,16 +24,24 @@ def image_table(
 
     Images with neither 1 nor 3 channels are shown as the grey mean of them.
     """
-    table = _shown(torch.stack(list(rows)).cpu())
+    table = _shown(_stacked(rows))
     n_rows, n_columns, _, height, width = table.shape
     gap = max(1, height // 16)
-    picture = make_grid(table.flatten(0, 1), nrow=n_columns, padding=gap, pad_value=255)
+    # Each image with a gap to its right and below it, and the table with one above and before it.
+    picture = rearrange(
+        F.pad(table, (0, gap, 0, gap), value=255), "row column c h w -> c (row h) (column w)"
+    )
+    picture = F.pad(picture, (gap, 0, gap, 0), value=255).expand(3, -1, -1)
 
-    inches = 0.6 if max(height, width) < 48 else 0.9  # the longer side of one image
-    across = n_columns * inches * min(1, width / height)
-    down = n_rows * inches * min(1, height / width)
-    margin = 0.15 + 0.09 * max(map(len, row_labels), default=0)
-    figure = Figure(figsize=(max(across + margin, 3.5), down + 0.7), layout="constrained")
+    # The longer side of an image is so long that no label meets its neighbour.
+    inches = max(
+        0.6 if max(height, width) < 48 else 0.9,
+        0.07 * _longest_line(column_labels) * max(1, height / width),
+        0.15 * max(label.count("\n") + 1 for label in (*row_labels, "")) * max(1, width / height),
+    )
+    across = n_columns * inches * min(1, width / height) + 0.15 + 0.09 * _longest_line(row_labels)
+    down = n_rows * inches * min(1, height / width) + 0.7
+    figure = Figure(figsize=(max(across, 3.5), down), layout="constrained")
     axes = figure.subplots()
     axes.imshow(rearrange(picture, "c h w -> h w c").numpy(), interpolation="nearest")
     axes.set_title(title, fontsize=11)
@@ -48,28 +59,41 @@ def image_table(
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure to a file, making its folder; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    figure.savefig(path, dpi=DPI, bbox_inches="tight")
     return path
 
 
-def animate(ways: Tensor, path: Path, seconds: float = 3.0, least_size: int = 96) -> Path:
-    """Write ways, uint8 (B,T,C,H,W), side by side as a GIF file that goes there and back.
+def animate(figures: Iterable[Figure], path: Path, seconds: float = 6.0) -> Path:
+    """Write figures of one size and layout as a GIF file that goes there and back in ``seconds``.
 
-    Images smaller than ``least_size`` are enlarged, each pixel to a square. A GIF has 256 colours a
-    frame: grey images are exact in it, colours are not.
+    A GIF has 256 colours a frame, so that colours are not exact in it.
     """
-    frames = _shown(ways.cpu()).transpose(0, 1)
-    frames = torch.cat([frames, frames.flip(0)[1:-1]])
-    scale = max(1, least_size // max(frames.shape[-2:]))
-    pictures = []
-    for images in frames:
-        larger = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-        row = make_grid(larger, nrow=len(larger), padding=2 * scale, pad_value=255)
-        pictures.append(Image.fromarray(rearrange(row, "c h w -> h w c").numpy()))
+    frames = []
+    for figure in figures:
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight")
+        frames.append(Image.open(file).convert("RGB"))
+    frames += frames[-2:0:-1]
     path.parent.mkdir(parents=True, exist_ok=True)
-    duration = round(2000 * seconds / len(frames))
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0)
+    duration = round(1000 * seconds / len(frames))
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration, loop=0)
     return path
+
+
+def _longest_line(labels: Sequence[str]) -> int:
+    return max(len(line) for label in (*labels, "") for line in label.split("\n"))
+
+
+def _stacked(rows: Tensor | Iterable[Tensor]) -> Tensor:
+    """Return rows (R,N,C,H,W) of the rows; raise ``ValueError`` where they differ, or are none."""
+    every = list(rows)
+    shapes = {tuple(row.shape) for row in every}
+    if len(shapes) != 1:
+        raise ValueError(
+            "a table needs at least one row, and images of one shape, got rows of shapes "
+            f"{sorted(shapes)}"
+        )
+    return torch.stack(every).cpu()
 
 
 def _shown(images: Tensor) -> Tensor:

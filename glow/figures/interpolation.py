@@ -1,6 +1,6 @@
 """Ways through the latent space between real images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from einops import rearrange
@@ -30,12 +30,79 @@ def interpolation(
     end_labels: Tensor | None = None,
     n_frames: int = 9,
     paths: Mapping[str, Path] = PATHS,
+    names: Sequence[str] = (),
     batch_size: int = BATCH_SIZE,
 ) -> Figure:
     """Draw the ways from images ``start`` to images ``end``, uint8 (B,C,H,W), by all paths.
 
-    The first and last column are the very images; see ``interpolate_images``. Paper figure 5.
+    The first and last column are the very images; see ``interpolate_images``. Names are of the
+    ways. Paper figure 5.
     """
+    ways = _ways(model, start, end, start_labels, end_labels, n_frames, paths, batch_size)
+    of_ways = names or [""] * len(start)
+    return image_table(
+        rearrange(ways, "b path frame c h w -> (b path) frame c h w"),
+        title="Interpolation in latent space between real images",
+        row_labels=[f"{name}\n{path}".strip() for name in of_ways for path in paths],
+        column_labels=["real", *_positions(n_frames)[1:-1], "real"],
+    )
+
+
+def moving_interpolation(
+    model: Glow,
+    start: Tensor,
+    end: Tensor,
+    start_labels: Tensor | None = None,
+    end_labels: Tensor | None = None,
+    n_frames: int = 25,
+    paths: Mapping[str, Path] = PATHS,
+    names: Sequence[str] = (),
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[Figure]:
+    """Draw each frame of the same as a figure, for ``animate``: ways in rows, paths in columns."""
+    ways = _ways(model, start, end, start_labels, end_labels, n_frames, paths, batch_size)
+    for frame in range(n_frames):
+        yield image_table(
+            ways[:, :, frame],
+            title="Interpolation between real images",
+            row_labels=names,
+            column_labels=[path.replace("-", "-\n") for path in paths],
+        )
+
+
+def corners(
+    model: Glow,
+    images: Tensor,
+    labels: Tensor | None = None,
+    n_frames: int = 7,
+    path: Path = linear,
+    names: Sequence[str] = (),
+    batch_size: int = BATCH_SIZE,
+) -> Figure:
+    """Draw what lies between 4 real images, uint8 (4,C,H,W); see ``interpolate_corners``."""
+    square = interpolate_corners(
+        model, images, n_frames, path, labels=labels, batch_size=batch_size
+    )
+    who = f"\n{names[0]}, {names[1]}; {names[2]}, {names[3]}" if names else ""
+    return image_table(
+        square,
+        title=f"Between the four real images in the corners{who}",
+        row_labels=_positions(n_frames),
+        column_labels=_positions(n_frames),
+    )
+
+
+def _ways(
+    model: Glow,
+    start: Tensor,
+    end: Tensor,
+    start_labels: Tensor | None,
+    end_labels: Tensor | None,
+    n_frames: int,
+    paths: Mapping[str, Path],
+    batch_size: int,
+) -> Tensor:
+    """Return the ways by all paths, (B,P,T,C,H,W)."""
     ways = [
         interpolate_images(
             model,
@@ -49,33 +116,7 @@ def interpolation(
         )
         for path in paths.values()
     ]
-    return image_table(
-        rearrange(ways, "path b frame c h w -> (b path) frame c h w"),
-        title="Interpolation in latent space between real images",
-        row_labels=[*paths] * len(start),
-        column_labels=["real", *_positions(n_frames)[1:-1], "real"],
-    )
-
-
-def corners(
-    model: Glow,
-    images: Tensor,
-    labels: Tensor | None = None,
-    n_frames: int = 7,
-    path: Path = linear,
-    batch_size: int = BATCH_SIZE,
-) -> Figure:
-    """Draw what lies between 4 real images, uint8 (4,C,H,W); see ``interpolate_corners``."""
-    square = interpolate_corners(
-        model, images, n_frames, path, labels=labels, batch_size=batch_size
-    )
-    ticks = _positions(n_frames)
-    return image_table(
-        square,
-        title="Between the four real images in the corners",
-        row_labels=ticks,
-        column_labels=ticks,
-    )
+    return torch.stack(ways, dim=1)
 
 
 def _positions(n_frames: int) -> list[str]:

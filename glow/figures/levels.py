@@ -8,6 +8,7 @@ from torch import Tensor
 
 from glow import in_batches
 from glow.figures.image_table import image_table
+from glow.figures.samples import told
 from glow.in_batches import BATCH_SIZE
 from glow.latents import Latents
 from glow.manipulation import keep_levels, resample
@@ -19,7 +20,7 @@ def resamplings(
     images: Tensor,
     labels: Tensor | None = None,
     n_draws: int = 2,
-    temperature: float = 0.7,
+    temperature: float | Sequence[float] = 0.7,
     seed: int = 0,
     image_names: Sequence[str] = (),
     batch_size: int = BATCH_SIZE,
@@ -45,7 +46,7 @@ def resamplings(
         drawn,
         labels,
         batch_size,
-        title=f"One level drawn anew, at temperature {temperature:g}",
+        title=f"One level drawn anew, at temperature {told(temperature)}",
         row_labels=image_names,
         column_labels=["real", *(name for name in names for _ in range(n_draws))],
     )

@@ -42,7 +42,7 @@ def _shown_range(columns: Sequence[Tensor]) -> tuple[float, float]:
 
     Noise may cost thousands of bits, beside which nothing else could be seen.
     """
-    own, everything = columns[0], torch.cat(list(columns))
+    own, everything = columns[0][columns[0].isfinite()], torch.cat(list(columns))
     reach = 4 * (own.max() - own.min())
     low = torch.maximum(everything.min(), own.min() - reach)
     high = torch.minimum(everything.max(), own.max() + reach)

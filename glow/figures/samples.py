@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from einops import rearrange
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -29,22 +28,29 @@ def sample_grid(
 
     Paper figures 4 and 7, and those of appendix D.
     """
-    labels = one_label_per_column(model, n_columns)
+    images = grid_of_samples(model, n_columns, n_rows, temperature, seed, batch_size)
+    return image_table(
+        images,
+        title=f"Samples at temperature {told(temperature)}",
+        column_labels=_names(in_batches.classes_in_turn(model, n_columns), class_names),
+    )
+
+
+def grid_of_samples(
+    model: Glow,
+    n_columns: int = 10,
+    n_rows: int = 6,
+    temperature: float | Sequence[float] = 0.7,
+    seed: int = 0,
+    batch_size: int = BATCH_SIZE,
+) -> Tensor:
+    """Return what ``sample_grid`` draws, uint8 (n_rows,n_columns,C,H,W)."""
+    labels = in_batches.classes_in_turn(model, n_columns)
     if n_rows < 1:
         raise ValueError(f"a figure needs at least one row, got n_rows={n_rows}")
-    images = in_batches.sample(
-        model,
-        n_rows * n_columns,
-        temperature,
-        None if labels is None else labels.repeat(n_rows),
-        seed,
-        batch_size,
-    )
-    return image_table(
-        rearrange(images, "(row column) c h w -> row column c h w", row=n_rows),
-        title=f"Samples at temperature {_told(temperature)}",
-        column_labels=_names(labels, class_names),
-    )
+    of_grid = None if labels is None else labels.repeat(n_rows)
+    images = in_batches.sample(model, n_rows * n_columns, temperature, of_grid, seed, batch_size)
+    return images.unflatten(0, (n_rows, n_columns))
 
 
 def temperature_sweep(
@@ -56,7 +62,7 @@ def temperature_sweep(
     batch_size: int = BATCH_SIZE,
 ) -> Figure:
     """Draw the same latents at rising temperatures, one row each. Paper figure 8."""
-    labels = one_label_per_column(model, n_columns)
+    labels = in_batches.classes_in_turn(model, n_columns)
     return image_table(
         [in_batches.sample(model, n_columns, t, labels, seed, batch_size) for t in temperatures],
         title="The same latents at rising temperature",
@@ -72,22 +78,24 @@ def samples_of_models(
     return image_table(
         [
             in_batches.sample(
-                model, n_columns, temperature, one_label_per_column(model, n_columns), seed
+                model, n_columns, temperature, in_batches.classes_in_turn(model, n_columns), seed
             )
             for model in models.values()
         ],
-        title=f"Samples of each model at temperature {_told(temperature)}",
+        title=f"Samples of each model at temperature {told(temperature)}",
         row_labels=list(models),
     )
 
 
-def neighbours(samples: Tensor, training_images: Tensor, n_neighbours: int = 6) -> Figure:
+def neighbours(
+    samples: Tensor, training_images: Tensor, n_neighbours: int = 6, n_bits: int = 8
+) -> Figure:
     """Draw samples, uint8 (N,C,H,W), each beside the training images that are nearest to it.
 
     A model that has learnt images by heart shows them here. The distance is that of
     ``glow.neighbours.nearest``.
     """
-    distances, indices = nearest(samples, training_images, n_neighbours)
+    distances, indices = nearest(samples, training_images, n_neighbours, n_bits)
     found = training_images[indices.flatten()].unflatten(0, indices.shape)
     return image_table(
         torch.cat([samples[:, None], found], dim=1),
@@ -97,20 +105,14 @@ def neighbours(samples: Tensor, training_images: Tensor, n_neighbours: int = 6) 
     )
 
 
-def one_label_per_column(model: Glow, n_columns: int) -> Tensor | None:
-    """Return labels (n_columns,) that run through the classes, or nothing without classes."""
-    if n_columns < 1:
-        raise ValueError(f"a figure needs at least one column, got n_columns={n_columns}")
-    return torch.arange(n_columns) % model.n_classes if model.n_classes else None
-
-
 def _names(labels: Tensor | None, class_names: Sequence[str]) -> list[str]:
     if labels is None:
         return []
     return [class_names[i] if class_names else f"class {i}" for i in labels.tolist()]
 
 
-def _told(temperature: float | Sequence[float]) -> str:
+def told(temperature: float | Sequence[float]) -> str:
+    """Return how a temperature, of all levels or of each, is told."""
     if isinstance(temperature, int | float):
         return f"{temperature:g}"
     return ", ".join(f"{t:g} (level {level})" for level, t in enumerate(temperature, start=1))

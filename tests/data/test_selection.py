@@ -5,7 +5,18 @@ import pytest
 import torch
 from PIL import Image
 
-from glow.data import MNIST, NPZ, CelebA, Digits, Folder, PaddedMNIST, fit_file, fit_images, select
+from glow.data import (
+    MNIST,
+    NPZ,
+    CelebA,
+    Digits,
+    Folder,
+    PaddedMNIST,
+    draw_images,
+    fit_file,
+    fit_images,
+    select,
+)
 from glow.data.image_file import fit
 from tests.data.pictures import paint, write_celeba
 
@@ -82,6 +93,13 @@ def test_channels_are_fitted_and_that_is_told(tmp_path: Path) -> None:
     assert (image[:, 2:30, 2:30] == 200).all()
     assert int(image.sum()) == 3 * 28 * 28 * 200
     assert "padded to 32x32" in note
+    gradient(32, 32).save(tmp_path / "padded.png")
+    image, note = fit_file(PaddedMNIST(root="nowhere"), tmp_path / "padded.png")
+    assert torch.equal(image[0], image[2])
+    assert image[0, 16, 31] > image[0, 16, 0]
+    Image.new("LA", (28, 28), (100, 255)).save(tmp_path / "clear.png")
+    _, note = fit_file(MNIST(root="nowhere"), tmp_path / "clear.png")
+    assert note == ""
 
 
 def test_arrays_are_fitted_as_files_are() -> None:
@@ -107,5 +125,21 @@ def test_what_cannot_be_chosen_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no split tset"):
         select(digits, [3], "tset")
     four = NPZ(root=str(tmp_path), train="a.npz", val="a.npz", test="a.npz", image_shape=(4, 8, 8))
-    with pytest.raises(ValueError, match="pictures have 1 channel or 3, but these images have 4"):
+    with pytest.raises(ValueError, match=r"pictures have 1 channel or 3, .* but here are 4"):
         fit_file(four, tmp_path / "text.png")
+    with pytest.raises(ValueError, match=r"pictures have 1 channel or 3, .* but here are 4"):
+        fit_images(torch.zeros(2, 4, 8, 8, dtype=torch.uint8), (3, 8, 8))
+    with pytest.raises(ValueError, match=r"numbers in a split or names of files.* got True"):
+        select(digits, [True], "test")
+    with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
+        draw_images(torch.zeros(3, 1, 1, 1), 0)
+
+
+def test_images_are_drawn_by_the_seed_and_once_each() -> None:
+    images = torch.arange(100)
+    drawn = draw_images(images, 10, seed=1)
+    assert len(drawn.unique()) == 10
+    assert drawn.max() > 50
+    assert torch.equal(drawn, draw_images(images, 10, seed=1))
+    assert not torch.equal(drawn, draw_images(images, 10, seed=2))
+    assert torch.equal(draw_images(images, 1000), images)

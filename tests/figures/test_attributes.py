@@ -26,3 +26,11 @@ def test_every_image_moves_along_every_attribute(model: Glow, images: torch.Tens
     assert torch.equal(shown[:, 2], images[[0, 0, 1, 1]])
     beard = move_images(model, images[:2], directions["Beard"], [0.25])
     assert torch.equal(shown[[1, 3], 3], beard[:, 0])
+
+
+def test_images_of_classes_move_as_such(by_class: Glow, images: torch.Tensor) -> None:
+    labels = torch.arange(8) % 4
+    directions = estimate(by_class, [(images, labels)], ["a", "b", "c", "d"])
+    figure = figures.attributes(by_class, images, directions, ["c"], (0.0, 0.1), labels)
+    moved = move_images(by_class, images, directions["c"], [0.0, 0.1], labels=labels)
+    assert torch.equal(images_of(figure, 8, 3)[:, 1:, :1], moved)

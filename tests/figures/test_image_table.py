@@ -1,5 +1,7 @@
+import itertools
 from pathlib import Path
 
+import pytest
 import torch
 from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
@@ -36,16 +38,42 @@ def test_no_text_is_cut_from_the_file(tmp_path: Path) -> None:
         assert not edge.any()
 
 
+@pytest.mark.parametrize("size", [(8, 8), (32, 8), (8, 64), (64, 64)])
+def test_no_label_meets_its_neighbour(size: tuple[int, int]) -> None:
+    rows = torch.zeros(3, 4, 1, *size, dtype=torch.uint8)
+    names = ["levels 1-3", "nearest", "norm-preserving", "0.125"]
+    figure = figures.image_table(rows, "A title", ["a\nspherical"] * 3, names)
+    figure.canvas.draw()
+    [axes] = figure.axes
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        boxes = [label.get_window_extent() for label in labels]
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_one_image_is_a_table_too() -> None:
+    rows = torch.randint(256, (1, 1, 1, 8, 8), dtype=torch.uint8)
+    assert torch.equal(images_of(figures.image_table(rows, "One"), 1, 1)[0, 0, :1], rows[0, 0])
+
+
+def test_what_is_no_table_is_told() -> None:
+    image = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="at least one row, and images of one shape"):
+        figures.image_table([], "None")
+    with pytest.raises(ValueError, match="at least one row, and images of one shape"):
+        figures.image_table([image, image[..., :4]], "Two")
+
+
 def test_an_animation_goes_there_and_back(tmp_path: Path) -> None:
-    ways = (torch.arange(4, dtype=torch.uint8) * 50).view(1, 4, 1, 1, 1).expand(2, 4, 1, 8, 8)
-    path = figures.animate(ways, tmp_path / "new" / "ways.gif")
+    frames = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1, 1, 1) * 50
+    drawn = (figures.image_table(frame.expand(1, 1, 1, 8, 8), "A title") for frame in frames)
+    path = figures.animate(drawn, tmp_path / "new" / "ways.gif", seconds=1.2)
     with Image.open(path) as gif:
         assert gif.n_frames == 6  # type: ignore[attr-defined]
         assert gif.info["loop"] == 0
-        assert gif.width > 2 * 90
+        assert gif.info["duration"] == 200
         middles = []
         for i in range(6):
             gif.seek(i)
             frame = gif.convert("L")
-            middles.append(frame.getpixel((frame.width // 4, frame.height // 2)))
+            middles.append(frame.getpixel((frame.width // 2, frame.height - 50)))
     assert middles == [0, 50, 100, 150, 100, 50]

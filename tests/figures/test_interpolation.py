@@ -1,7 +1,13 @@
 import torch
 
 from glow import Glow, figures
-from glow.manipulation import spherical
+from glow.manipulation import (
+    interpolate_corners,
+    interpolate_images,
+    linear,
+    norm_preserving,
+    spherical,
+)
 from tests.figures.reading import images_of, labels_of
 
 
@@ -20,6 +26,46 @@ def test_the_paths_that_are_taken_can_be_chosen(model: Glow, images: torch.Tenso
     way = {"round": spherical}
     figure = figures.interpolation(model, images[:1], images[1:2], n_frames=3, paths=way)
     assert labels_of(figure)[1] == ["round"]
+
+
+def test_the_labels_are_those_of_their_ends(by_class: Glow, images: torch.Tensor) -> None:
+    start, end, of_start, of_end = (
+        images[:2],
+        images[2:4],
+        torch.tensor([0, 1]),
+        torch.tensor([2, 3]),
+    )
+    figure = figures.interpolation(
+        by_class, start, end, of_start, of_end, n_frames=4, names=["a", "b"]
+    )
+    assert labels_of(figure)[1][:2] == ["a\nlinear", "a\nspherical"]
+    shown = images_of(figure, 6, 4)[:, :, :1]
+    for row, path in enumerate((linear, spherical, norm_preserving)):
+        expected = interpolate_images(
+            by_class, start, end, 4, path, start_labels=of_start, end_labels=of_end
+        )
+        assert torch.equal(shown[[row, row + 3]], expected)
+
+
+def test_moving_frames_are_those_of_the_way(model: Glow, images: torch.Tensor) -> None:
+    frames = list(
+        figures.moving_interpolation(model, images[:2], images[2:4], n_frames=3, names=["a", "b"])
+    )
+    assert len(frames) == 3
+    for i, frame in enumerate(frames):
+        _, rows, columns = labels_of(frame)
+        assert (rows, columns) == (["a", "b"], ["linear", "spherical", "norm-\npreserving"])
+        way = interpolate_images(model, images[:2], images[2:4], 3, spherical)[:, i]
+        assert torch.equal(images_of(frame, 2, 3)[:, 1, :1], way)
+
+
+def test_corners_take_the_path_and_the_labels(by_class: Glow, images: torch.Tensor) -> None:
+    labels = torch.arange(4)
+    names = ["a", "b", "c", "d"]
+    figure = figures.corners(by_class, images[:4], labels, 3, spherical, names)
+    assert labels_of(figure)[0].endswith("\na, b; c, d")
+    expected = interpolate_corners(by_class, images[:4], 3, spherical, labels=labels)
+    assert torch.equal(images_of(figure, 3, 3)[:, :, :1], expected)
 
 
 def test_corners_are_in_their_corners(model: Glow, images: torch.Tensor) -> None:

@@ -1,6 +1,7 @@
 import torch
 
 from glow import Glow, figures
+from glow.manipulation import keep_levels, resample
 from tests.figures.reading import images_of, labels_of
 
 
@@ -13,6 +14,21 @@ def test_each_level_is_drawn_anew_beside_the_real_image(model: Glow, images: tor
     shown = images_of(figure, 2, 5)[:, :, :1]
     assert torch.equal(shown[:, 0], images[:2])
     assert not torch.equal(shown[:, 1], shown[:, 2])
+
+
+def test_the_columns_are_what_they_name(by_class: Glow, images: torch.Tensor) -> None:
+    labels = torch.arange(8) % 4
+    figure = figures.resamplings(by_class, images, labels, 1, [0.3, 0.5], seed=3)
+    assert "0.3 (level 1), 0.5 (level 2)" in labels_of(figure)[0]
+    latents = by_class.encode(images, labels)
+    generator = torch.Generator().manual_seed(3)
+    shown = images_of(figure, 8, 3)[:, :, :1]
+    for level in (1, 2):
+        drawn = resample(by_class, latents, [level], [0.3, 0.5], generator)
+        assert torch.equal(shown[:, level], by_class.decode(drawn, labels))
+    shown = images_of(figures.reconstructions(by_class, images, labels), 8, 4)[:, :, :1]
+    assert torch.equal(shown[:, 1], images)
+    assert torch.equal(shown[:, 2], by_class.decode(keep_levels(latents, [2]), labels))
 
 
 def test_levels_are_dropped_from_the_finest_on(model: Glow, images: torch.Tensor) -> None:

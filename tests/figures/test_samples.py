@@ -5,13 +5,16 @@ from torch import Tensor
 
 from glow import Glow, figures
 from glow.layers import ClassConditionalPrior
-from tests.bijections import affine
+from tests.bijections import affine, perturb
 from tests.figures.reading import images_of, labels_of
 
 
 def by_class(n_classes: int) -> Glow:
+    """A model that draws the same latents differently by class."""
     top = partial(ClassConditionalPrior, n_classes=n_classes)
-    return Glow((1, 4, 4), n_levels=1, n_steps=1, coupling=affine, top=top)
+    model = Glow((1, 4, 4), n_levels=1, n_steps=1, coupling=affine, top=top)
+    perturb(model.flow.top, 0.3)
+    return model
 
 
 def test_a_sweep_names_its_temperatures_and_keeps_the_latents(model: Glow) -> None:
@@ -31,6 +34,19 @@ def test_classes_name_the_columns() -> None:
     assert columns == ["class 0", "class 1", "class 0"]
     named = figures.sample_grid(by_class(2), n_columns=3, class_names=["cat", "dog"])
     assert labels_of(named)[2] == ["cat", "dog", "cat"]
+
+
+def test_columns_hold_the_classes_that_they_name() -> None:
+    model = by_class(3)
+    shown = images_of(figures.sample_grid(model, n_columns=4, n_rows=3, seed=2), 3, 4)
+    latents = model.sample_latents(12, 0.7, torch.Generator().manual_seed(2))
+    expected = model.decode(latents, torch.tensor([0, 1, 2, 0]).repeat(3))
+    assert torch.equal(shown[:, :, :1].flatten(0, 1), expected)
+    wrong = model.decode(latents, torch.tensor([0, 1, 2, 0]).repeat_interleave(3))
+    assert not torch.equal(expected, wrong)
+    swept = images_of(figures.temperature_sweep(model, (0.7,), n_columns=4, seed=2), 1, 4)
+    latents = model.sample_latents(4, 0.7, torch.Generator().manual_seed(2))
+    assert torch.equal(swept[0, :, :1], model.decode(latents, torch.tensor([0, 1, 2, 0])))
 
 
 def test_the_temperature_of_every_level_is_told(model: Glow) -> None:

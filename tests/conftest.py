@@ -71,3 +71,11 @@ def call(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> None
     """Run a program in this process."""
     monkeypatch.setattr(sys, "argv", [f"{program}.py", *arguments])
     importlib.import_module(f"experiments.{program}").main()
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> str:
+    """Run a program that is to end with a sentence; return the sentence."""
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, program, *arguments)
+    assert isinstance(stopped.value.code, str)
+    return stopped.value.code

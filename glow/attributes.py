@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,34 +195,34 @@ def estimate(
             f"balanced_by takes up to {MOST_BALANCED} labels, as every combination of them has its "
             f"own sums, got {len(strata)}; ridge_regression tells all labels apart"
         )
+    n_sums, n_columns = 2 ** len(strata), len(names) + 1
+    eye = torch.eye(n_columns, dtype=torch.float64).expand(n_sums, -1, -1)
+    estimator(LabelSums(eye, eye, strata))  # what it refuses is refused before the work
+    sums = LabelSums(
+        torch.zeros(n_sums, n_columns, n_columns, dtype=torch.float64),
+        torch.zeros(n_sums, n_columns, math.prod(model.image_shape), dtype=torch.float64),
+        strata,
+    )
     digits = torch.tensor([2.0**i for i in reversed(range(len(strata)))], dtype=torch.float64)
-    sums: LabelSums | None = None
-    shapes: list[tuple[int, ...]] = []
     for images, labels in batches:
         are_classes = labels.ndim == 1 and len(names) == model.n_classes
         classes = in_batches.classes_of(
             model, images, labels if are_classes else torch.full((len(images),), -1), len(images)
         )
-        latents = in_batches.encode(model, images, classes, len(images))
-        z, shapes = latents.flatten().double(), latents.shapes
+        z = in_batches.encode(model, images, classes, len(images)).flatten().double()
         x = F.pad(_as_attributes(labels.cpu(), names), (0, 1), value=1.0)
-        sums = sums or LabelSums(
-            z.new_zeros(2 ** len(strata), x.shape[1], x.shape[1]),
-            z.new_zeros(2 ** len(strata), x.shape[1], z.shape[1]),
-            strata,
-        )
         stratum = (x[:, strata] * digits).sum(1).long()
         for s in stratum.unique().tolist():
             of_it = x[stratum == s].T
             sums.gram[s] += of_it @ of_it.T
             sums.cross[s] += of_it @ z[stratum == s]
-    if sums is None:
+    if not sums.gram.any():
         raise ValueError("there are no images to estimate directions from")
     counts = sums.gram.sum(0)[-1].long().tolist()
     return Directions(
         names=list(names),
         vectors=estimator(sums).float(),
-        shapes=shapes,
+        shapes=model.flow.latent_shapes,
         n_with=counts[:-1],
         n_images=counts[-1],
         method=_name(estimator, balanced_by),

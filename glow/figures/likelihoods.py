@@ -38,12 +38,12 @@ def likelihoods(scores: Mapping[str, Scores], title: str) -> Figure:
 
 
 def _shown_range(columns: Sequence[Tensor]) -> tuple[float, float]:
-    """Return what is shown: everything, but no more than 4 times the first column's own range.
+    """Return what is shown: everything, but no further from the first column than it is wide.
 
     Noise may cost thousands of bits, beside which nothing else could be seen.
     """
     own, everything = columns[0][columns[0].isfinite()], torch.cat(list(columns))
-    reach = 4 * (own.max() - own.min())
+    reach = own.max() - own.min()
     low = torch.maximum(everything.min(), own.min() - reach)
     high = torch.minimum(everything.max(), own.max() + reach)
     return float(low), float(high) + 1e-6

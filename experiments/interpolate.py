@@ -23,11 +23,11 @@ def main(config: DictConfig) -> None:
 
 def _corners(run: TrainedRun, config: DictConfig, paths: DictConfig) -> dict[str, Figure | Path]:
     chosen, labels = run.select(listed(config.corners), config)
-    path = next(iter(paths.values()))
+    way, path = next((str(way), path) for way, path in paths.items())
     figure = figures.corners(
         run.model, chosen.images, labels, config.n_frames, path, chosen.names, config.batch_size
     )
-    return {"_".join(["corners", *map(_short, chosen.names)]): figure}
+    return {f"corners_{way}_{chosen.told}": figure}
 
 
 def _pairs(run: TrainedRun, config: DictConfig, paths: DictConfig) -> dict[str, Figure | Path]:

@@ -25,9 +25,9 @@ def main(config: DictConfig) -> None:
     decoded = figures.reconstructions(
         run.model, chosen.images, labels, chosen.names, config.batch_size
     )
-    who = "_".join(name.replace(" ", "") for name in chosen.names)
     told = f"T{config.temperature}_seed{config.seed}".replace(" ", "")
-    run.publish({f"levels_resampled_{who}_{told}": resampled, f"levels_decoded_{who}": decoded})
+    names = f"levels_resampled_{chosen.told}_{told}", f"levels_decoded_{chosen.told}"
+    run.publish(dict(zip(names, (resampled, decoded), strict=True)))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main(config: DictConfig) -> None:
         config.batch_size,
     )
     _tell_of(directions, names)
-    run.publish({f"attributes_{'_'.join(names)}_{_short(directions)}": figure})
+    run.publish({f"attributes_{'_'.join(names)}_{_method(directions)}_{chosen.told}": figure})
 
 
 def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
@@ -53,8 +53,10 @@ def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
         names,
         instantiate(config.direction),
         [str(name) for name in listed(config.balanced_by)],
+        labels_are_classes=run.is_own(config.get("data")),
     )
-    path = run.folder.path / f"directions_{type(data).__name__.lower()}_{_short(directions)}.npz"
+    name = f"directions_{type(data).__name__.lower()}_{config.estimated_on}_{_method(directions)}"
+    path = run.folder.path / f"{name}.npz"
     directions.save(path)
     tell(f"written {path}, the directions of {len(names)} attributes, for directions=<this file>")
     return directions
@@ -64,7 +66,7 @@ def _names(config: DictConfig) -> list[str]:
     return [str(name) for name in listed(config.attributes)]  # those of digits look like numbers
 
 
-def _short(directions: Directions) -> str:
+def _method(directions: Directions) -> str:
     return "_".join(directions.method.replace(",", "").split())
 
 

@@ -1,6 +1,7 @@
 """Images from elsewhere: python experiments/out_of_distribution.py checkpoint=runs/digits/<run>."""
 
 import csv
+import math
 from pathlib import Path
 
 import torch
@@ -9,8 +10,8 @@ from omegaconf import DictConfig
 from rich.table import Table
 from torch import Tensor
 
-from glow import figures, in_batches
-from glow.data import SPLITS, ImageDataModule, draw_images, fit_images
+from glow import figures
+from glow.data import SPLITS, ImageDataModule, drawn_indices, fit_images
 from glow.entry_point import entry_point, tell
 from glow.out_of_distribution import (
     MISLEADING,
@@ -32,29 +33,28 @@ def main(config: DictConfig) -> None:
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
     data = run.opened_data(config.get("data"))
     own, n, seed = type(data).__name__, config.n_images, config.seed
-    sets = {own: draw_images(data.dataset(config.split).images, n, seed)}
+    tested, learnt = (data.dataset(split).images for split in (config.split, "train"))
+    indices = {own: drawn_indices(len(tested), n, seed)}
+    sets = {own: tested[indices[own]]}
     for name, source in (config.outside or {}).items():
         if name in (own, *CONTROLS):
             raise ValueError(f"outside.{name} has a name that is taken: call it something else")
-        sets[str(name)] = _from_elsewhere(run, str(name), instantiate(source), n, seed)
-    shape = run.model.image_shape
-    sets |= {name: images(n, shape, seed) for name, images in CONTROLS.items()}
+        sets[name], indices[name] = _from_elsewhere(run, name, instantiate(source), n, seed)
+    for name, images in CONTROLS.items():
+        sets[name], indices[name] = images(n, run.model.image_shape, seed), torch.arange(n)
     scores = {name: score(run.model, images, config.batch_size) for name, images in sets.items()}
-    learnt = draw_images(data.dataset("train").images, n, seed)
-    entropy = float(in_batches.bits_per_dim(run.model, learnt, batch_size=config.batch_size).mean())
+    of_training = learnt[drawn_indices(len(learnt), n, seed)]
+    entropy = float(score(run.model, of_training, config.batch_size).bits_per_dim.mean())
+    if not math.isfinite(entropy):
+        raise FloatingPointError("some of the training images have no finite likelihood")
 
-    inside, *outside = scores
-    result = {
-        name: {
-            "images": len(scores[name].bits_per_dim),
-            "bits_per_dim": float(scores[name].bits_per_dim.mean()),
-            "png_bits_per_dim": float(scores[name].png_bits_per_dim.mean()),
-            **(compare(scores[inside], scores[name], entropy) if name in outside else {}),
-        }
-        for name in scores
+    result: dict[str, dict[str, float | None]] = {
+        name: {**_means(of_set), **(compare(scores[own], of_set, entropy) if name != own else {})}
+        for name, of_set in scores.items()
     }
     _tell(result, own)
-    name = f"out_of_distribution_{'_'.join([own.lower(), *outside])}"
+    others = "_".join(name for name in scores if name != own)
+    name = f"out_of_distribution_{own.lower()}_{config.split}_{others}_seed{seed}"
     written = run.folder.write_json(
         f"{name}.json",
         {
@@ -66,30 +66,48 @@ def main(config: DictConfig) -> None:
             **provenance(),
         },
     )
-    _write_per_image(written.with_suffix(".csv"), scores, entropy)
+    _write_per_image(written.with_suffix(".csv"), scores, indices, entropy)
     tell(f"written {written}, and the scores of every image beside it, as csv")
     title = f"What a model of {own} says of images from elsewhere"
     run.publish({name: figures.likelihoods(scores, title)})
 
 
-def _from_elsewhere(run: TrainedRun, name: str, data: ImageDataModule, n: int, seed: int) -> Tensor:
-    """Return images of all splits together: the model has learnt from none of them."""
+def _from_elsewhere(
+    run: TrainedRun, name: str, data: ImageDataModule, n: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Return images of train, val and test together, none of which the model has learnt from.
+
+    And their indices there, counted through.
+    """
     data.prepare_data()
     parts = [data.read(split)[0] for split in SPLITS]
-    origin = torch.cat([torch.full((len(part),), i) for i, part in enumerate(parts)])
-    place = torch.cat([torch.arange(len(part)) for part in parts])
-    drawn = draw_images(torch.stack([origin, place], dim=1), n, seed)
-    images = torch.stack([parts[i][j] for i, j in drawn.tolist()])
+    indices = drawn_indices(sum(map(len, parts)), n, seed)
+    images, before = [], 0
+    for part in parts:
+        of_part = (indices >= before) & (indices < before + len(part))
+        images.append(part[indices[of_part] - before])
+        before += len(part)
     if data.image_shape == run.model.image_shape:
-        return images
+        return torch.cat(images), indices
     tell(
         f"the images of {name}, {data.image_shape}, are fitted to the model's "
         f"{run.model.image_shape}: what is resized is smoother, and likelier for that"
     )
-    return fit_images(images, run.model.image_shape)
+    return fit_images(torch.cat(images), run.model.image_shape), indices
 
 
-def _tell(result: dict[str, dict[str, float]], own: str) -> None:
+def _means(scores: Scores) -> dict[str, float | None]:
+    """Return the number of images, and means, with None for one that is not finite."""
+    bits = float(scores.bits_per_dim.mean())
+    return {
+        "images": len(scores.bits_per_dim),
+        "not_finite": int((~scores.bits_per_dim.isfinite()).sum()),
+        "bits_per_dim": bits if math.isfinite(bits) else None,
+        "png_bits_per_dim": float(scores.png_bits_per_dim.mean()),
+    }
+
+
+def _tell(result: dict[str, dict[str, float | None]], own: str) -> None:
     table = Table(title=f"AUROC for telling images from those of {own}", title_justify="left")
     headings = {
         "bits_per_dim": "bits/dim",
@@ -101,13 +119,19 @@ def _tell(result: dict[str, dict[str, float]], own: str) -> None:
     for heading in ("images of", "number", *headings.values()):
         table.add_column(heading)
     for name, numbers in result.items():
-        values = [f"{numbers[key]:.3f}" if key in numbers else "" for key in headings]
+        values = [_shown(numbers[key]) if key in numbers else "" for key in headings]
         table.add_row(name, str(numbers["images"]), *values)
     tell(table)
     tell(MISLEADING)
 
 
-def _write_per_image(path: Path, scores: dict[str, Scores], entropy: float) -> None:
+def _shown(number: float | None) -> str:
+    return "infinite" if number is None else f"{number:.3f}"
+
+
+def _write_per_image(
+    path: Path, scores: dict[str, Scores], indices: dict[str, Tensor], entropy: float
+) -> None:
     columns = ("set", "index", "bits_per_dim", "png_bits_per_dim", "less_png", "atypicality")
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -119,8 +143,9 @@ def _write_per_image(path: Path, scores: dict[str, Scores], entropy: float) -> N
                 of_set.less_png(),
                 of_set.atypicality(entropy),
             )
-            for i, row in enumerate(torch.stack(values, dim=1).tolist()):
-                writer.writerow([name, i, *row])
+            rows = torch.stack(values, dim=1).tolist()
+            for index, row in zip(indices[name].tolist(), rows, strict=True):
+                writer.writerow([name, index, *row])
 
 
 if __name__ == "__main__":

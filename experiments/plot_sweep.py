@@ -1,5 +1,6 @@
 """Draw a sweep: python experiments/plot_sweep.py sweep=runs/paper_ablation/sweep."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -9,7 +10,7 @@ import glow
 from glow import figures
 from glow.entry_point import entry_point, tell
 from glow.run_folder import RunFolder
-from glow.sweep import cells, read_sweep
+from glow.sweep import Cell, cells, read_sweep
 
 
 @entry_point("plot_sweep")
@@ -36,15 +37,22 @@ def main(config: DictConfig) -> None:
     output = Path(config.output or sweep.folder / "sweep.png")
     if curves:
         tell(f"drawn to {figures.save(figures.sweep_curves(curves), output)}")
-    models = {
-        f"{cell.panel} {config.lines.rpartition('.')[2]}={cell.line}".strip(): glow.load(
-            RunFolder(cell.runs[0].path).kept, map_location=config.device, trusted=config.trusted
-        )
-        for cell in found
-    }
-    drawn = figures.samples_of_models(models, config.n_columns, config.temperature, config.seed)
+    drawn = figures.samples_of_models(
+        _models(found, config), config.n_columns, config.temperature, config.seed
+    )
     beside = output.with_name(f"{output.stem}_samples.png")
     tell(f"samples of the first run of each to {figures.save(drawn, beside)}")
+
+
+def _models(found: list[Cell], config: DictConfig) -> Iterator[tuple[str, glow.Glow]]:
+    """Yield the model of the first run of each cell, one at a time, and what to call it."""
+    for cell in found:
+        label = f"{cell.panel} {config.lines.rpartition('.')[2]}={cell.line}".strip()
+        checkpoint = RunFolder(cell.runs[0].path).kept
+        try:
+            yield label, glow.load(checkpoint, map_location=config.device, trusted=config.trusted)
+        except (OSError, ValueError) as error:
+            tell(f"no samples of {label}: {error}")
 
 
 if __name__ == "__main__":

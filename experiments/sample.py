@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
-from glow import figures
-from glow.data import draw_images
+from glow import figures, in_batches
+from glow.data import drawn_indices
 from glow.entry_point import entry_point, tell
 from glow.neighbours import nearest
 from glow.trained_run import TrainedRun, listed
@@ -26,15 +26,15 @@ def main(config: DictConfig) -> None:
     }
     if config.n_neighbours:
         data = run.opened_data(config.get("data"))
-        samples = figures.grid_of_samples(model, n_columns, n_rows, temperature, seed, size)
+        table = in_batches.sample_table(model, n_columns, n_rows, temperature, seed, size)
+        samples, tested = table.flatten(0, 1), data.dataset("test").images
         learnt, n_bits = data.dataset("train").images, model.dequantize.n_bits
         drawn[f"neighbours_{told}"] = figures.neighbours(
-            samples[:, 0], learnt, config.n_neighbours, n_bits
+            samples[:n_rows], learnt, config.n_neighbours, n_bits
         )
-        every = samples.flatten(0, 1)
         shown = {
-            "samples": every,
-            "test images": draw_images(data.dataset("test").images, len(every), seed),
+            "samples": samples,
+            "test images": tested[drawn_indices(len(tested), len(samples), seed)],
         }
         medians = {what: nearest(it, learnt, 1, n_bits)[0].median() for what, it in shown.items()}
         tell(

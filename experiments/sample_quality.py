@@ -1,13 +1,13 @@
 """Measure FID, precision and recall: python experiments/sample_quality.py checkpoint=..."""
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from glow import in_batches
-from glow.data import draw_images
+from glow.data import drawn_indices
 from glow.entry_point import entry_point, print_numbers, tell
 from glow.provenance import device_name, provenance
 from glow.sample_quality import sample_quality
-from glow.trained_run import TrainedRun
+from glow.trained_run import TrainedRun, listed
 
 
 @entry_point("sample_quality")
@@ -15,12 +15,12 @@ def main(config: DictConfig) -> None:
     """Compare samples of a checkpoint with real images; print the numbers and write them."""
     run = TrainedRun(config.checkpoint, config.device, config.trusted)
     model, n = run.model, config.n_images
+    several = isinstance(config.temperature, ListConfig)
+    temperature = listed(config.temperature) if several else config.temperature
     images = run.opened_data(config.get("data")).dataset(config.split).images
-    real = model.dequantize.kept(draw_images(images, n, config.seed))
+    real = model.dequantize.kept(images[drawn_indices(len(images), n, config.seed)])
     labels = in_batches.classes_in_turn(model, n)
-    generated = in_batches.sample(
-        model, n, config.temperature, labels, config.seed, config.batch_size
-    )
+    generated = in_batches.sample(model, n, temperature, labels, config.seed, config.batch_size)
     quality = sample_quality(generated, real, config.features, config.device)
     print_numbers(
         f"{run.checkpoint}, {n} samples, {len(real)} {config.split} images",
@@ -29,14 +29,14 @@ def main(config: DictConfig) -> None:
     quality["protocol"] |= {
         "checkpoint": run.checkpoint.name,
         "split": config.split,
-        "temperature": config.temperature,
+        "temperature": temperature,
         "seed": config.seed,
         "real_images_drawn_by_seed": config.seed,
         "n_bits_of_both": model.dequantize.n_bits,
         "device": device_name(model.device),
         **provenance(),
     }
-    told = f"T{config.temperature}_n{n}_seed{config.seed}_{config.features or 'default'}"
+    told = f"T{temperature}_n{n}_seed{config.seed}_{config.features or 'default'}"
     name = f"sample_quality_{told}_{config.split}.json".replace(" ", "")
     tell(f"written {run.folder.write_json(name, quality)}, with the protocol")
 

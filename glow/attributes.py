@@ -176,13 +176,18 @@ def estimate(
     names: Sequence[str],
     estimator: Estimator = mean_difference,
     balanced_by: Sequence[str] = (),
+    *,
+    labels_are_classes: bool = True,
 ) -> Directions:
     """Estimate the directions of named attributes from batches of labelled images.
 
     Images are uint8 (B,C,H,W). Labels, int64, are 0 or 1 for each attribute, (B,A), or classes
     (B,), each of which is then an attribute. Every batch is met once, and what is kept of it does
-    not grow, so the set may be of any size. A model whose classes these are not encodes each image
-    under its likeliest one. Raises ``ValueError`` where labels do not fit the names.
+    not grow, so the set may be of any size. A model with classes takes labels (B,) for them, unless
+    ``labels_are_classes`` is false; without, it encodes each image under its likeliest one.
+
+    Raises ``ValueError`` where labels do not fit the names, and ``FloatingPointError`` where the
+    latents of an image are not finite.
     """
     if not names:
         raise ValueError(
@@ -205,11 +210,13 @@ def estimate(
     )
     digits = torch.tensor([2.0**i for i in reversed(range(len(strata)))], dtype=torch.float64)
     for images, labels in batches:
-        are_classes = labels.ndim == 1 and len(names) == model.n_classes
+        are_classes = labels_are_classes and labels.ndim == 1 and len(names) == model.n_classes
         classes = in_batches.classes_of(
             model, images, labels if are_classes else torch.full((len(images),), -1), len(images)
         )
         z = in_batches.encode(model, images, classes, len(images)).flatten().double()
+        if lost := int((~z.isfinite()).any(1).sum()):
+            raise FloatingPointError(f"{lost} of {len(z)} images of a batch have no finite latents")
         x = F.pad(_as_attributes(labels.cpu(), names), (0, 1), value=1.0)
         stratum = (x[:, strata] * digits).sum(1).long()
         for s in stratum.unique().tolist():

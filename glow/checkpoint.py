@@ -85,7 +85,7 @@ def model_state(checkpoint: Mapping[str, Any], *, raw: bool = False) -> dict[str
 def fingerprint(model: Glow) -> str:
     """Return 16 hexadecimal digits that tell this model, its weights included, from all others.
 
-    They are the same for any ``memory`` and device, and for float32 weights in float64.
+    They are the same for any ``memory`` and device; weights count as far as float32 tells them.
     """
     description = describe(model) | {"memory": None}
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())

@@ -55,6 +55,23 @@ def sample(
     return torch.cat(parts)
 
 
+def sample_table(
+    model: Glow,
+    n_columns: int,
+    n_rows: int,
+    temperature: float | Sequence[float] = 1.0,
+    seed: int = 0,
+    batch_size: int = BATCH_SIZE,
+) -> Tensor:
+    """Draw images, uint8 (n_rows,n_columns,C,H,W), one class a column for a model with classes."""
+    labels = classes_in_turn(model, n_columns)
+    if n_rows < 1:
+        raise ValueError(f"a table needs at least one row, got n_rows={n_rows}")
+    of_table = None if labels is None else labels.repeat(n_rows)
+    images = sample(model, n_rows * n_columns, temperature, of_table, seed, batch_size)
+    return images.unflatten(0, (n_rows, n_columns))
+
+
 @torch.no_grad()
 def bits_per_dim(
     model: Glow, images: Tensor, labels: Tensor | None = None, batch_size: int = BATCH_SIZE
@@ -73,14 +90,17 @@ def bits_per_dim(
 
 @torch.no_grad()
 def class_log_probs(model: Glow, images: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
-    """Return ``log p(image | class)`` for all classes, (N, n_classes), float64, in nats."""
+    """Return ``log p(image | class)`` for all classes, (N, n_classes), float64, in nats.
+
+    It is minus infinity where it cannot be computed.
+    """
     if not model.n_classes:
         raise ValueError("this model has no classes")
     of_classes = [
         _log_probs(model, images, torch.full((len(images),), label), batch_size)
         for label in range(model.n_classes)
     ]
-    return torch.stack(of_classes, dim=1)
+    return torch.stack(of_classes, dim=1).nan_to_num(nan=-torch.inf)
 
 
 def classes_of(
@@ -92,9 +112,10 @@ def classes_of(
     """
     if not model.n_classes:
         return None
-    labels, unknown = labels.clone(), labels < 0
+    labels = labels.cpu().clone()
+    unknown = labels < 0
     if unknown.any():
-        labels[unknown] = class_log_probs(model, images[unknown], batch_size).argmax(1)
+        labels[unknown] = class_log_probs(model, images.cpu()[unknown], batch_size).argmax(1)
     return labels
 
 

@@ -24,9 +24,9 @@ def linear(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 def spherical(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """Return ``(sin((1-t)a) * start + sin(ta) * end) / sin(a)``, a being the angle between the two.
 
-    Half way between independent latents a straight line is shorter than either of them by
-    sqrt(2), where a normal distribution has next to no mass; the great circle keeps the length.
-    Parallel latents are joined by the straight line.
+    Half way between independent latents a straight line is shorter than either of them by a
+    factor of sqrt(2), where a normal distribution has next to no mass; the great circle keeps the
+    length. Parallel latents are joined by the straight line.
     """
     cosine = torch.nn.functional.cosine_similarity(start, end, dim=1).clamp(-1, 1)
     angle = cosine.acos()[:, None]
@@ -37,8 +37,8 @@ def spherical(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 def norm_preserving(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """Return the straight line, drawn out to the length ``(1 - t) |start| + t |end|``.
 
-    It goes in the directions of the line and keeps the length of the great circle. Where the line
-    passes through 0, opposite latents being its ends, it stays what it is.
+    It goes in the directions of the line, and its length goes evenly from that of one end to that
+    of the other. Where the line passes through 0, its ends being opposite, it stays what it is.
     """
     line = linear(start, end, t)
     wanted = linear(start.norm(dim=1, keepdim=True), end.norm(dim=1, keepdim=True), t)

@@ -21,10 +21,10 @@ def nearest(images: Tensor, among: Tensor, k: int, n_bits: int = 8) -> tuple[Ten
             f"there are {len(among)} images to find neighbours among; got n_neighbours={k}"
         )
     kept = Dequantize(n_bits).kept
-    wanted = kept(images).flatten(1).float()
+    wanted = kept(images.cpu()).flatten(1).float()
     best, where = torch.empty(len(images), 0), torch.empty(len(images), 0, dtype=torch.long)
     for start in range(0, len(among), CHUNK):
-        chunk = kept(among[start : start + CHUNK]).flatten(1).float()
+        chunk = kept(among[start : start + CHUNK].cpu()).flatten(1).float()
         mode = "donot_use_mm_for_euclid_dist"  # an image must be at 0 of itself
         distances = torch.cdist(wanted, chunk, compute_mode=mode)
         numbers = torch.arange(start, start + len(chunk)).expand(len(images), -1)

@@ -78,8 +78,10 @@ def auroc(inside: Tensor, outside: Tensor) -> float:
 
     It is ``P(outside > inside) + P(outside = inside) / 2`` for a random image of each: 1 where the
     scores tell all of them apart, 0.5 where they tell nothing, 0 where they are the wrong way
-    round.
+    round. Scores may be infinite. Raises ``ValueError`` where one is not a number.
     """
+    if inside.isnan().any() or outside.isnan().any():
+        raise ValueError("there are scores that are not a number, and cannot be compared")
     truth = np.repeat([0, 1], [len(inside), len(outside)])
     ranks = torch.unique(torch.cat([inside, outside]), return_inverse=True)[1]  # may be infinite
     return float(roc_auc_score(truth, ranks.numpy()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,9 +153,16 @@ class RunFolder:
 
     def write_json(self, name: str, content: dict[str, Any]) -> Path:
         """Write a JSON file, ``summary.json`` say; return its path."""
-        path = self.path / name
+        path = self.path / f"{capped(name.removesuffix('.json'))}.json"
         path.write_text(json.dumps(content, indent=2) + "\n")
         return path
+
+
+def capped(name: str, longest: int = 120) -> str:
+    """Return a name for a file, or of a very long one its beginning and its checksum."""
+    if len(name) <= longest:
+        return name
+    return f"{name[:longest]}-{zlib.crc32(name.encode()):08x}"
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

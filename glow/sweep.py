@@ -5,7 +5,6 @@ import re
 import statistics
 import sys
 import traceback
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from glow.entry_point import tell
-from glow.run_folder import RunFolder
-
-LONGEST_NAME = 200
+from glow.run_folder import RunFolder, capped
 
 
 def job_name(overrides: str) -> str:
@@ -31,10 +28,7 @@ def job_name(overrides: str) -> str:
         key, _, value = override.rpartition("=")
         words = (re.split(r"[./]", key)[-1], re.sub(r"[^\w.]+", "-", value).strip("-"))
         parts.append("-".join(word for word in words if word))
-    name = "_".join(parts) or "job"
-    if len(name) > LONGEST_NAME:
-        name = f"{name[:LONGEST_NAME]}-{zlib.crc32(name.encode()):08x}"
-    return name
+    return capped("_".join(parts) or "job", longest=200)
 
 
 OmegaConf.register_new_resolver("job_name", job_name, replace=True)

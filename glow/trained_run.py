@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,7 @@ from glow import checkpoint, figures, in_batches
 from glow.data import ImageDataModule, Selection, select
 from glow.entry_point import tell
 from glow.loggers import WandbLogger, finish, log_picture
-from glow.run_folder import RunFolder
-
-LONGEST_NAME = 120  # of a figure's file
+from glow.run_folder import RunFolder, capped
 
 
 def listed(value: Any) -> list[Any]:
@@ -57,6 +54,11 @@ class TrainedRun:
             )
         return data
 
+    @staticmethod
+    def is_own(override: DictConfig | None) -> bool:
+        """Return whether the data is still the run's, and its classes those of the model."""
+        return override is None or "_target_" not in override
+
     def opened_data(self, override: DictConfig | None = None) -> ImageDataModule:
         """Return the same, ready to be read."""
         data = self.data(override)
@@ -81,8 +83,7 @@ class TrainedRun:
         chosen = select(data, references, config.split)
         for note in chosen.notes:
             tell(note)
-        other_data = override is not None and "_target_" in override
-        labels = torch.full_like(chosen.labels, -1) if other_data else chosen.labels
+        labels = chosen.labels if self.is_own(override) else torch.full_like(chosen.labels, -1)
         return chosen, in_batches.classes_of(self.model, chosen.images, labels, config.batch_size)
 
     def class_names(self) -> list[str]:
@@ -113,9 +114,7 @@ class TrainedRun:
 
     def figure_path(self, name: str, suffix: str = ".png") -> Path:
         """Return where a figure of this name lies, or of its beginning where it is very long."""
-        if len(name) > LONGEST_NAME:
-            name = f"{name[:LONGEST_NAME]}-{zlib.crc32(name.encode()):08x}"
-        return self.folder.figures / f"{name}{suffix}"
+        return self.folder.figures / f"{capped(name)}{suffix}"
 
     def _wandb(self) -> list[WandbLogger]:
         try:

@@ -190,6 +190,25 @@ def test_another_configuration_is_another_model(images: Tensor) -> None:
     assert len(prints) == 2
 
 
+def test_latents_that_are_not_finite_are_told(model: Glow, images: Tensor) -> None:
+    with torch.no_grad():
+        next(model.parameters()).fill_(torch.nan)
+    with pytest.raises(FloatingPointError, match="8 of 8 images of a batch have no finite latents"):
+        estimate(model, [(images, torch.arange(8) % 3)], NAMES)
+
+
+def test_classes_of_other_data_are_not_those_of_the_model(by_class: Glow, images: Tensor) -> None:
+    labels = torch.arange(8) % 4
+    batches = [(images, labels)]
+    own = estimate(by_class, batches, list("abcd"))
+    z = by_class.encode(images, labels).flatten()
+    torch.testing.assert_close(own["a"].flatten()[0], z[::4].mean(0) - z[labels > 0].mean(0))
+    other = estimate(by_class, batches, list("abcd"), labels_are_classes=False)
+    likeliest = in_batches.class_log_probs(by_class, images).argmax(1)
+    z = by_class.encode(images, likeliest).flatten()
+    torch.testing.assert_close(other["a"].flatten()[0], z[::4].mean(0) - z[labels > 0].mean(0))
+
+
 def test_a_damaged_file_is_told(model: Glow, images: Tensor, tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
     estimate(model, [(images, torch.tensor([0, 1] * 4))], ["a", "b"]).save(path)

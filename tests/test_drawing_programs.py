@@ -16,7 +16,7 @@ from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
 
 import glow
-from glow.data import draw_images
+from glow.data import drawn_indices
 from glow.out_of_distribution import score
 from glow.run_folder import RunFolder
 from glow.trained_run import TrainedRun
@@ -95,7 +95,7 @@ def test_interpolations(
     with Image.open(written(run, "figures/interpolation_test0-test3_test1-mine.gif")) as gif:
         assert gif.n_frames == 6  # type: ignore[attr-defined]
     call(monkeypatch, "interpolate", *args, "corners=[0,1,2,3]", "n_frames=3")
-    written(run, "figures/corners_test0_test1_test2_test3.png")
+    written(run, "figures/corners_linear_test0_test1_test2_test3.png")
 
 
 def test_attributes(
@@ -106,8 +106,8 @@ def test_attributes(
 ) -> None:
     name = _attribute(run)
     call(monkeypatch, "manipulate", *args, f"attributes=[{name}]", "images=[0,2]")
-    written(run, f"figures/attributes_{name}_mean_difference.png")
-    path = written(run, "directions_*_mean_difference.npz")
+    written(run, f"figures/attributes_{name}_mean_difference_test0_test2.png")
+    path = written(run, "directions_*_train_mean_difference.npz")
     told = capsys.readouterr().out
     assert re.search(rf"{name} +│ +\d+ +│ \d", told)
     assert f"over {24 - 6 if name == 'Smiling' else 32} images" in told
@@ -116,7 +116,7 @@ def test_attributes(
     assert path.stat().st_mtime_ns == before
     ridge = "direction=ridge_regression"
     call(monkeypatch, "manipulate", *args, f"attributes=[{name}]", ridge)
-    written(run, f"figures/attributes_{name}_ridge_regression.png")
+    written(run, f"figures/attributes_{name}_ridge_regression_*.png")
 
 
 def _attribute(run: Path) -> str:
@@ -149,13 +149,15 @@ def test_out_of_distribution(
     shape = OmegaConf.load(run / "config.yaml").data.image_shape
     assert ("the images of mine, (3, 32, 32), are fitted" in told) == (shape != [3, 32, 32])
     assert "Raw likelihood misleads" in told
-    written(run, "figures/out_of_distribution_*_mine_constant_noise.png")
+    written(run, "figures/out_of_distribution_*_test_mine_constant_noise_seed0.png")
     result = json.loads(written(run, "out_of_distribution_*.json").read_text())
     assert "Raw likelihood misleads" in result["caution"]
     own, *outside = result["sets"]
     assert outside == ["mine", "constant", "noise"]
     trained = TrainedRun(run)
-    learnt = draw_images(trained.opened_data().dataset("train").images, 8)
+    data = trained.opened_data()
+    learnt = data.dataset("train").images
+    learnt = learnt[drawn_indices(len(learnt), 8)]
     assert result["entropy"] == pytest.approx(float(score(trained.model, learnt).raw().mean()))
     with written(run, "out_of_distribution_*.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -164,6 +166,9 @@ def test_out_of_distribution(
         assert len(bits) == numbers["images"]
         assert np.mean(bits) == pytest.approx(numbers["bits_per_dim"])
     first = [float(row["bits_per_dim"]) for row in rows if row["set"] == own]
+    indices = [int(row["index"]) for row in rows if row["set"] == own]
+    again = score(trained.model, data.dataset("test").images[indices]).raw()
+    assert first == pytest.approx(again.tolist())
     noise = [float(row["bits_per_dim"]) for row in rows if row["set"] == "noise"]
     wins = np.mean([n > o for n in noise for o in first])
     assert result["sets"]["noise"]["auroc_raw"] == pytest.approx(wins)
@@ -178,6 +183,8 @@ def test_sample_quality(run: Path, args: tuple[str, ...], monkeypatch: pytest.Mo
     )
     assert result["fid"] >= 0
     assert 0 <= result["precision"] <= 1
+    per_level = f"temperature=[{','.join(['0.5'] * len(TrainedRun(run).model.flow.latent_shapes))}]"
+    call(monkeypatch, "sample_quality", *args, "n_images=9", "features=mean_colours", per_level)
     protocol = result["protocol"]
     assert (protocol["seed"], protocol["temperature"], protocol["generated_images"]) == (0, 1, 9)
 
@@ -235,7 +242,7 @@ def test_the_directions_of_another_checkpoint_are_refused(
     shutil.copytree(run, tmp_path / "other")
     other = RunFolder(tmp_path / "other")
     glow.save(perturb(glow.load(other.best), 0.001), other.best)
-    file = run / "directions_celeba_mean_difference.npz"
+    file = run / "directions_celeba_train_mean_difference.npz"
     with pytest.raises(SystemExit, match=r"error: .* holds the directions of another model"):
         call(monkeypatch, "manipulate", f"checkpoint={other.path}", f"directions={file}")
 

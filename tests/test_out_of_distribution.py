@@ -127,3 +127,5 @@ def test_what_costs_more_than_can_be_computed_is_infinitely_far_outside() -> Non
     lost = score(model, images)
     assert (lost.raw() == torch.inf).all()
     assert set(compare(own, lost, 3.0).values()) == {1.0}
+    with pytest.raises(ValueError, match="scores that are not a number"):
+        auroc(own.raw(), lost.raw() - lost.raw())

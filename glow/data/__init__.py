@@ -10,7 +10,7 @@ from glow.data.image_data_module import SPLITS, Batch, ImageDataModule, ImageDat
 from glow.data.mnist import MNIST, FashionMNIST, PaddedMNIST
 from glow.data.npz import NPZ
 from glow.data.pixel_statistics import mean_and_std, pixel_counts
-from glow.data.selection import Selection, draw_images, fit_file, fit_images, select
+from glow.data.selection import Selection, drawn_indices, fit_file, fit_images, select
 from glow.data.training_order import TrainingOrder, batches_done
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "SplitName",
     "TrainingOrder",
     "batches_done",
-    "draw_images",
+    "drawn_indices",
     "fit_file",
     "fit_images",
     "mean_and_std",

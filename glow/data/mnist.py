@@ -110,6 +110,8 @@ class PaddedMNIST(MNIST):
         """Return a picture in grey, padded from 28x28 with black, in 3 equal channels."""
         grey, size = picture.convert("L"), self.image_shape[1]
         if picture.size == (size, size):
-            return fit(grey, size, size).repeat(3, axis=0), ""
+            colours = fit(picture, size, size)
+            how = "" if (colours == colours[:1]).all() else "made grey"
+            return fit(grey, size, size).repeat(3, axis=0), how
         pixels = np.pad(fit(grey, 28, 28), ((0, 0), (2, 2), (2, 2)))
         return pixels.repeat(3, axis=0), "made 28x28 and grey, then padded to 32x32"

@@ -24,6 +24,11 @@ class Selection:
     names: list[str]
     notes: list[str]
 
+    @property
+    def told(self) -> str:
+        """The names in one word, for that of a file."""
+        return "_".join(name.replace(" ", "") for name in self.names)
+
 
 def select(data: ImageDataModule, references: Sequence[int | str], split: str) -> Selection:
     """Return the images that are referred to: numbers are of the split, names are of files.
@@ -98,12 +103,12 @@ def fit_images(images: Tensor, image_shape: Sequence[int]) -> Tensor:
     return torch.stack([torch.from_numpy(fit(picture, height, width)) for picture in pictures])
 
 
-def draw_images(images: Tensor, n: int, seed: int = 0) -> Tensor:
-    """Return n of the images (N,C,H,W), or all where there are fewer, drawn at random."""
+def drawn_indices(n_of: int, n: int, seed: int = 0) -> Tensor:
+    """Return the indices of n out of ``n_of`` images, or all where there are fewer, at random."""
     if n < 1:
         raise ValueError(f"n_images must be at least 1, got {n}")
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-    return images[order[:n].sort().values]
+    order = torch.randperm(n_of, generator=torch.Generator().manual_seed(seed))
+    return order[:n].sort().values
 
 
 def _check_channels(channels: int) -> None:

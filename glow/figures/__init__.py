@@ -1,4 +1,4 @@
-"""The figures of a model and of its record. Each function returns a matplotlib figure."""
+"""The figures of a model and of its record, by matplotlib, and how they get into files."""
 
 from glow.figures.attributes import attributes
 from glow.figures.curves import Curve, sweep_curves, training_curve
@@ -8,7 +8,6 @@ from glow.figures.levels import reconstructions, resamplings
 from glow.figures.likelihoods import likelihoods
 from glow.figures.samples import (
     PAPER_TEMPERATURES,
-    grid_of_samples,
     neighbours,
     sample_grid,
     samples_of_models,
@@ -21,7 +20,6 @@ __all__ = [
     "animate",
     "attributes",
     "corners",
-    "grid_of_samples",
     "image_table",
     "interpolation",
     "likelihoods",

@@ -43,6 +43,8 @@ def _shown_range(columns: Sequence[Tensor]) -> tuple[float, float]:
     Noise may cost thousands of bits, beside which nothing else could be seen.
     """
     own, everything = columns[0][columns[0].isfinite()], torch.cat(list(columns))
+    if not len(own):
+        raise ValueError("none of the model's own images has a finite likelihood to be drawn")
     reach = own.max() - own.min()
     low = torch.maximum(everything.min(), own.min() - reach)
     high = torch.minimum(everything.max(), own.max() + reach)

@@ -1,6 +1,6 @@
 """Samples: at one temperature, at several, of several models, and beside what was learnt from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from matplotlib.figure import Figure
@@ -28,29 +28,12 @@ def sample_grid(
 
     Paper figures 4 and 7, and those of appendix D.
     """
-    images = grid_of_samples(model, n_columns, n_rows, temperature, seed, batch_size)
+    images = in_batches.sample_table(model, n_columns, n_rows, temperature, seed, batch_size)
     return image_table(
         images,
         title=f"Samples at temperature {told(temperature)}",
         column_labels=_names(in_batches.classes_in_turn(model, n_columns), class_names),
     )
-
-
-def grid_of_samples(
-    model: Glow,
-    n_columns: int = 10,
-    n_rows: int = 6,
-    temperature: float | Sequence[float] = 0.7,
-    seed: int = 0,
-    batch_size: int = BATCH_SIZE,
-) -> Tensor:
-    """Return what ``sample_grid`` draws, uint8 (n_rows,n_columns,C,H,W)."""
-    labels = in_batches.classes_in_turn(model, n_columns)
-    if n_rows < 1:
-        raise ValueError(f"a figure needs at least one row, got n_rows={n_rows}")
-    of_grid = None if labels is None else labels.repeat(n_rows)
-    images = in_batches.sample(model, n_rows * n_columns, temperature, of_grid, seed, batch_size)
-    return images.unflatten(0, (n_rows, n_columns))
 
 
 def temperature_sweep(
@@ -72,18 +55,23 @@ def temperature_sweep(
 
 
 def samples_of_models(
-    models: Mapping[str, Glow], n_columns: int = 10, temperature: float = 0.7, seed: int = 0
+    models: Iterable[tuple[str, Glow]],
+    n_columns: int = 10,
+    temperature: float = 0.7,
+    seed: int = 0,
 ) -> Figure:
-    """Draw samples of models, by name, one row each. Paper figure 9, where they differ in L."""
+    """Draw samples of models, met one after the other with their names, one row each.
+
+    Paper figure 9, where they differ in L.
+    """
+    rows = {
+        name: in_batches.sample_table(model, n_columns, 1, temperature, seed)[0]
+        for name, model in models
+    }
     return image_table(
-        [
-            in_batches.sample(
-                model, n_columns, temperature, in_batches.classes_in_turn(model, n_columns), seed
-            )
-            for model in models.values()
-        ],
+        rows.values(),
         title=f"Samples of each model at temperature {told(temperature)}",
-        row_labels=list(models),
+        row_labels=list(rows),
     )
 
 
@@ -96,9 +84,9 @@ def neighbours(
     ``glow.neighbours.nearest``.
     """
     distances, indices = nearest(samples, training_images, n_neighbours, n_bits)
-    found = training_images[indices.flatten()].unflatten(0, indices.shape)
+    found = training_images.cpu()[indices.flatten()].unflatten(0, indices.shape)
     return image_table(
-        torch.cat([samples[:, None], found], dim=1),
+        torch.cat([samples.cpu()[:, None], found], dim=1),
         title="Samples and the training images nearest to them",
         row_labels=[f"{first:.0f} to {last:.0f} away" for first, last in distances[:, [0, -1]]],
         column_labels=["sample", "nearest", *map(str, range(2, n_neighbours + 1))],

@@ -12,7 +12,7 @@ from glow.data import (
     Digits,
     Folder,
     PaddedMNIST,
-    draw_images,
+    drawn_indices,
     fit_file,
     fit_images,
     select,
@@ -95,6 +95,7 @@ def test_channels_are_fitted_and_that_is_told(tmp_path: Path) -> None:
     assert "padded to 32x32" in note
     gradient(32, 32).save(tmp_path / "padded.png")
     image, note = fit_file(PaddedMNIST(root="nowhere"), tmp_path / "padded.png")
+    assert note.endswith("32x32, was made grey")
     assert torch.equal(image[0], image[2])
     assert image[0, 16, 31] > image[0, 16, 0]
     Image.new("LA", (28, 28), (100, 255)).save(tmp_path / "clear.png")
@@ -132,14 +133,13 @@ def test_what_cannot_be_chosen_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"numbers in a split or names of files.* got True"):
         select(digits, [True], "test")
     with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
-        draw_images(torch.zeros(3, 1, 1, 1), 0)
+        drawn_indices(3, 0)
 
 
 def test_images_are_drawn_by_the_seed_and_once_each() -> None:
-    images = torch.arange(100)
-    drawn = draw_images(images, 10, seed=1)
+    drawn = drawn_indices(100, 10, seed=1)
     assert len(drawn.unique()) == 10
     assert drawn.max() > 50
-    assert torch.equal(drawn, draw_images(images, 10, seed=1))
-    assert not torch.equal(drawn, draw_images(images, 10, seed=2))
-    assert torch.equal(draw_images(images, 1000), images)
+    assert torch.equal(drawn, drawn_indices(100, 10, seed=1))
+    assert not torch.equal(drawn, drawn_indices(100, 10, seed=2))
+    assert torch.equal(drawn_indices(100, 1000), torch.arange(100))

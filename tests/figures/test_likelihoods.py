@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from glow import figures
@@ -23,6 +24,12 @@ def test_both_scores_of_all_sets_are_drawn() -> None:
         heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
         assert [round(sum(of_set), 6) for of_set in heights] == [1, 1]
         assert axes.get_xlabel().startswith("bits/dim")
+
+
+def test_images_without_any_likelihood_are_told() -> None:
+    lost = Scores(torch.full((3,), torch.inf), torch.zeros(3))
+    with pytest.raises(ValueError, match="none of the model's own images has a finite likelihood"):
+        figures.likelihoods({"own": lost}, "A title")
 
 
 def test_what_lies_far_away_does_not_hide_the_rest() -> None:

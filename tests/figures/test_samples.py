@@ -65,7 +65,9 @@ def test_figures_depend_on_their_seed_alone(model: Glow) -> None:
 
 def test_models_are_shown_side_by_side(model: Glow) -> None:
     deeper = Glow((1, 8, 8), n_levels=3, n_steps=1, coupling=affine)
-    figure = figures.samples_of_models({"L=2": model, "L=3": deeper}, 4, temperature=0.5, seed=1)
+    figure = figures.samples_of_models(
+        [("L=2", model), ("L=3", deeper)], 4, temperature=0.5, seed=1
+    )
     assert labels_of(figure)[1] == ["L=2", "L=3"]
     same = deeper.sample(4, 0.5, generator=torch.Generator().manual_seed(1))
     assert torch.equal(images_of(figure, 2, 4)[1], same.expand(-1, 3, -1, -1))

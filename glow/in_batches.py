@@ -18,8 +18,11 @@ def encode(
     model: Glow, images: Tensor, labels: Tensor | None = None, batch_size: int = BATCH_SIZE
 ) -> Latents:
     """Map uint8 images (N,C,H,W), given labels (N,), to their latents; see ``Glow.encode``."""
-    parts = [model.encode(*batch) for batch in _batches(model, images, labels, batch_size)]
-    return Latents(torch.cat(levels).cpu() for levels in zip(*parts, strict=True))
+    parts = [
+        model.encode(*batch).map(lambda eps: eps.cpu())
+        for batch in _batches(model, images, labels, batch_size)
+    ]
+    return Latents(torch.cat(levels) for levels in zip(*parts, strict=True))
 
 
 def decode(

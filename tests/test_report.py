@@ -58,7 +58,13 @@ def test_tables_without_a_place_are_told(tmp_path: Path) -> None:
 
 
 def test_a_command_leaves_out_what_is_of_one_machine() -> None:
-    given = ["experiment=mnist", "data.root=/tmp/x", "run_dir=y", "+data.x=1", "hydra.sweep.dir=z"]
+    given = [
+        "experiment=mnist",
+        "data.root=/elsewhere/x",
+        "run_dir=y",
+        "+data.x=1",
+        "hydra.sweep.dir=z",
+    ]
     given += ["~callbacks.progress=null", "callbacks.samples.every_n_epochs=9"]
     assert command(given) == "python experiments/train.py experiment=mnist +data.x=1"
     assert command([], multirun=True) == "python experiments/train.py -m"

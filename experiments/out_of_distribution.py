@@ -1,8 +1,6 @@
 """Images from elsewhere: python experiments/out_of_distribution.py checkpoint=runs/digits/<run>."""
 
-import csv
 import math
-from pathlib import Path
 
 import torch
 from hydra.utils import instantiate
@@ -15,11 +13,11 @@ from glow.data import SPLITS, ImageDataModule, drawn_indices, fit_images
 from glow.entry_point import entry_point, tell
 from glow.out_of_distribution import (
     MISLEADING,
-    Scores,
-    compare,
     constant_images,
     noise_images,
+    report,
     score,
+    write_per_image,
 )
 from glow.provenance import provenance
 from glow.trained_run import TrainedRun
@@ -48,10 +46,7 @@ def main(config: DictConfig) -> None:
     if not math.isfinite(entropy):
         raise FloatingPointError("some of the training images have no finite likelihood")
 
-    result: dict[str, dict[str, float | None]] = {
-        name: {**_means(of_set), **(compare(scores[own], of_set, entropy) if name != own else {})}
-        for name, of_set in scores.items()
-    }
+    result = report(scores, entropy)
     _tell(result, own)
     others = "_".join(name for name in scores if name != own)
     name = f"out_of_distribution_{own.lower()}_{config.split}_{others}_seed{seed}"
@@ -66,7 +61,7 @@ def main(config: DictConfig) -> None:
             **provenance(),
         },
     )
-    _write_per_image(written.with_suffix(".csv"), scores, indices, entropy)
+    write_per_image(written.with_suffix(".csv"), scores, indices, entropy)
     tell(f"written {written}, and the scores of every image beside it, as csv")
     title = f"What a model of {own} says of images from elsewhere"
     run.publish({name: figures.likelihoods(scores, title)})
@@ -96,17 +91,6 @@ def _from_elsewhere(
     return fit_images(torch.cat(images), run.model.image_shape), indices
 
 
-def _means(scores: Scores) -> dict[str, float | None]:
-    """Return the number of images, and means, with None for one that is not finite."""
-    bits = float(scores.bits_per_dim.mean())
-    return {
-        "images": len(scores.bits_per_dim),
-        "not_finite": int((~scores.bits_per_dim.isfinite()).sum()),
-        "bits_per_dim": bits if math.isfinite(bits) else None,
-        "png_bits_per_dim": float(scores.png_bits_per_dim.mean()),
-    }
-
-
 def _tell(result: dict[str, dict[str, float | None]], own: str) -> None:
     table = Table(title=f"AUROC for telling images from those of {own}", title_justify="left")
     headings = {
@@ -127,25 +111,6 @@ def _tell(result: dict[str, dict[str, float | None]], own: str) -> None:
 
 def _shown(number: float | None) -> str:
     return "infinite" if number is None else f"{number:.3f}"
-
-
-def _write_per_image(
-    path: Path, scores: dict[str, Scores], indices: dict[str, Tensor], entropy: float
-) -> None:
-    columns = ("set", "index", "bits_per_dim", "png_bits_per_dim", "less_png", "atypicality")
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for name, of_set in scores.items():
-            values = (
-                of_set.raw(),
-                of_set.png_bits_per_dim,
-                of_set.less_png(),
-                of_set.atypicality(entropy),
-            )
-            rows = torch.stack(values, dim=1).tolist()
-            for index, row in zip(indices[name].tolist(), rows, strict=True):
-                writer.writerow([name, index, *row])
 
 
 if __name__ == "__main__":

@@ -5,9 +5,12 @@ likelihood than photos, and constant ones the highest of all (Nalisnick et al. 2
 arXiv:1810.09136). It takes a score that allows for simplicity to tell images from elsewhere.
 """
 
+import csv
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -94,6 +97,48 @@ def compare(inside: Scores, outside: Scores, entropy: float) -> dict[str, float]
         "auroc_less_png": auroc(inside.less_png(), outside.less_png()),
         "auroc_atypicality": auroc(inside.atypicality(entropy), outside.atypicality(entropy)),
     }
+
+
+def report(scores: Mapping[str, Scores], entropy: float) -> dict[str, dict[str, float | None]]:
+    """Return means for each set, by name, and how it is told from the first: plain, for a file.
+
+    A mean that is not finite is None.
+    """
+    inside = next(iter(scores.values()))
+    return {
+        name: {**_means(of_set), **({} if of_set is inside else compare(inside, of_set, entropy))}
+        for name, of_set in scores.items()
+    }
+
+
+def _means(scores: Scores) -> dict[str, float | None]:
+    bits = float(scores.bits_per_dim.mean())
+    return {
+        "images": len(scores.bits_per_dim),
+        "not_finite": int((~scores.bits_per_dim.isfinite()).sum()),
+        "bits_per_dim": bits if math.isfinite(bits) else None,
+        "png_bits_per_dim": float(scores.png_bits_per_dim.mean()),
+    }
+
+
+def write_per_image(
+    path: Path, scores: Mapping[str, Scores], indices: Mapping[str, Tensor], entropy: float
+) -> None:
+    """Write a csv file with one row for each image of each set, by its index (N,) in the set."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        columns = ("bits_per_dim", "png_bits_per_dim", "less_png", "atypicality")
+        writer.writerow(("set", "index", *columns))
+        for name, of_set in scores.items():
+            values = (
+                of_set.raw(),
+                of_set.png_bits_per_dim,
+                of_set.less_png(),
+                of_set.atypicality(entropy),
+            )
+            rows = torch.stack(values, dim=1).tolist()
+            for index, row in zip(indices[name].tolist(), rows, strict=True):
+                writer.writerow([name, index, *row])
 
 
 def constant_images(n: int, image_shape: Sequence[int], seed: int = 0) -> Tensor:

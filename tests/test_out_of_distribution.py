@@ -1,6 +1,8 @@
 import itertools
+import json
 import zlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ from glow.out_of_distribution import (
     constant_images,
     noise_images,
     png_bits_per_dim,
+    report,
     score,
+    write_per_image,
 )
 from tests.bijections import affine, perturb
 
@@ -129,3 +133,27 @@ def test_what_costs_more_than_can_be_computed_is_infinitely_far_outside() -> Non
     assert set(compare(own, lost, 3.0).values()) == {1.0}
     with pytest.raises(ValueError, match="scores that are not a number"):
         auroc(own.raw(), lost.raw() - lost.raw())
+
+
+def test_a_report_has_means_and_no_number_that_json_lacks(tmp_path: Path) -> None:
+    own = Scores(torch.tensor([3.0, 4.0]).double(), torch.tensor([5.0, 5.0]).double())
+    lost = Scores(torch.tensor([1.0, torch.inf]).double(), torch.tensor([0.5, 0.5]).double())
+    found = report({"own": own, "lost": lost}, entropy=3.5)
+    assert found["own"] == {
+        "images": 2,
+        "not_finite": 0,
+        "bits_per_dim": 3.5,
+        "png_bits_per_dim": 5.0,
+    }
+    assert (found["lost"]["not_finite"], found["lost"]["bits_per_dim"]) == (1, None)
+    assert found["lost"]["auroc_raw"] == 0.5
+    json.dumps(found, allow_nan=False)
+    indices = {"own": torch.tensor([7, 9]), "lost": torch.tensor([0, 1])}
+    write_per_image(tmp_path / "scores.csv", {"own": own, "lost": lost}, indices, 3.5)
+    assert (tmp_path / "scores.csv").read_text().splitlines() == [
+        "set,index,bits_per_dim,png_bits_per_dim,less_png,atypicality",
+        "own,7,3.0,5.0,-2.0,0.5",
+        "own,9,4.0,5.0,-1.0,0.5",
+        "lost,0,1.0,0.5,0.5,2.5",
+        "lost,1,inf,0.5,inf,inf",
+    ]

@@ -288,7 +288,7 @@ def test_samples_have_a_temperature_for_each_level(
         ("interpolate", "pairs=[3,4]", "error: pairs must be pairs of indices"),
         ("interpolate", "split=validation", "error: there is no split validation; choose from"),
         ("sample", "device=gpu", "error: this machine has no device gpu"),
-        ("sample", "n_rows=0", "error: a figure needs at least one row"),
+        ("sample", "n_rows=0", "error: a table needs at least one row"),
         ("sample", "temperatures=[-1]", "error: temperature must be at least 0"),
         ("evaluate", "noise_samples=0", "error: noise_samples must be at least 1"),
         ("train", "model.permutation._target_=mine.Layer", "error: .*mine"),

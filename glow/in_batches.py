@@ -88,7 +88,11 @@ def bits_per_dim(
     if model.n_classes and labels is None:
         nats = class_log_probs(model, images, batch_size)
         return bits_per_dim_of(nats.logsumexp(1) - math.log(model.n_classes), model.image_shape)
-    return bits_per_dim_of(_log_probs(model, images, labels, batch_size), model.image_shape)
+    parts = [
+        model.log_prob(part, part_labels, noise=noise_of(part)).cpu().double()
+        for part, part_labels in _batches(model, images, labels, batch_size)
+    ]
+    return bits_per_dim_of(torch.cat(parts), model.image_shape)
 
 
 @torch.no_grad()
@@ -97,13 +101,12 @@ def class_log_probs(model: Glow, images: Tensor, batch_size: int = BATCH_SIZE) -
 
     It is minus infinity where it cannot be computed.
     """
-    if not model.n_classes:
-        raise ValueError("this model has no classes")
-    of_classes = [
-        _log_probs(model, images, torch.full((len(images),), label), batch_size)
-        for label in range(model.n_classes)
+    parts = [
+        model.class_log_probs(part, noise=noise_of(part)).cpu().double()
+        for part, _ in _batches(model, images, None, batch_size)
     ]
-    return torch.stack(of_classes, dim=1).nan_to_num(nan=-torch.inf)
+    nats = torch.cat(parts)
+    return torch.where(nats.isfinite(), nats, -torch.inf)
 
 
 def classes_of(
@@ -127,14 +130,6 @@ def classes_in_turn(model: Glow, n: int) -> Tensor | None:
     if n < 1:
         raise ValueError(f"at least 1 image is needed, or 1 column of them, got {n}")
     return torch.arange(n) % model.n_classes if model.n_classes else None
-
-
-def _log_probs(model: Glow, images: Tensor, labels: Tensor | None, batch_size: int) -> Tensor:
-    nats = [
-        model.log_prob(part, part_labels, noise=noise_of(part)).cpu().double()
-        for part, part_labels in _batches(model, images, labels, batch_size)
-    ]
-    return torch.cat(nats)
 
 
 def _batches(

@@ -121,6 +121,26 @@ class Glow(nn.Module):
             latents, log_det = self(images, labels, noise=noise)
             return standard_normal_log_prob(latents) + log_det
 
+    def class_log_probs(self, images: Tensor, *, noise: Tensor | None = None) -> Tensor:
+        """Return ``log p(image | class)`` of all classes, in nats, (B, n_classes).
+
+        Only the top prior looks at the class, so that the flow below it runs once. Raises
+        ``ValueError`` for a model without classes.
+        """
+        if not self.n_classes:
+            raise ValueError("this model has no classes")
+        top = self.flow.top
+        first = torch.zeros(len(images), dtype=torch.long, device=images.device)
+        with full_precision(images):
+            latents, log_det = self(images, first, noise=noise)
+            z = top.inverse(latents[-1], first)
+            of_top = []
+            for label in range(self.n_classes):
+                eps, top_log_det = top(z, first + label)
+                of_top.append(standard_normal_log_prob([eps]) + top_log_det)
+            below = standard_normal_log_prob(latents) + log_det - of_top[0]
+            return below[:, None] + torch.stack(of_top, dim=1)
+
     def bits_per_dim(
         self, images: Tensor, labels: Tensor | None = None, *, noise: Tensor | None = None
     ) -> Tensor:

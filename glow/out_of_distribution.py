@@ -61,9 +61,8 @@ class Scores:
 
 def score(model: Glow, images: Tensor, batch_size: int = BATCH_SIZE) -> Scores:
     """Return the scores of uint8 images (N,C,H,W)."""
-    bits = in_batches.bits_per_dim(model, images, batch_size=batch_size).nan_to_num(
-        torch.inf, torch.inf
-    )
+    bits = in_batches.bits_per_dim(model, images, batch_size=batch_size)
+    bits = torch.where(bits.isfinite(), bits, torch.inf)
     return Scores(bits, png_bits_per_dim(model.dequantize.kept(images)))
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from glow import Glow, in_batches
+from glow.flow import FlowStep
 from glow.noise import noise_of
 
 
@@ -50,6 +51,34 @@ def test_without_labels_all_classes_count_the_same(by_class: Glow, images: Tenso
     mean = (of_classes - offset).exp().mean(1).log() + offset
     assert (of_classes.std(1) > 1).any()
     close(in_batches.bits_per_dim(by_class, images), -mean / (64 * math.log(2)))
+
+
+def test_the_flow_is_run_once_for_all_classes(by_class: Glow, images: Tensor) -> None:
+    calls = []
+    step = next(m for m in by_class.modules() if isinstance(m, FlowStep))
+    step.register_forward_hook(lambda *_: calls.append(1))
+    in_batches.class_log_probs(by_class, images)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("lost", [torch.nan, torch.inf, -torch.inf])
+def test_a_class_that_cannot_be_computed_is_impossible(
+    by_class: Glow, images: Tensor, lost: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = in_batches.class_log_probs(by_class, images)
+    compute = by_class.class_log_probs
+
+    def without_the_last(part: Tensor, **options: Tensor) -> Tensor:
+        found = compute(part, **options)
+        return torch.cat([found[:, :-1], torch.full_like(found[:, -1:], lost)], dim=1)
+
+    monkeypatch.setattr(by_class, "class_log_probs", without_the_last)
+    found = in_batches.class_log_probs(by_class, images)
+    assert torch.equal(found[:, :-1], whole[:, :-1])
+    assert (found[:, -1] == -torch.inf).all()
+    likeliest = in_batches.classes_of(by_class, images, torch.full((8,), -1))
+    assert likeliest is not None
+    assert likeliest.max() < 3
 
 
 def test_an_image_without_a_class_gets_the_likeliest(by_class: Glow, images: Tensor) -> None:

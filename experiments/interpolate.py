@@ -8,13 +8,14 @@ from omegaconf import DictConfig, ListConfig
 
 from glow import figures
 from glow.entry_point import entry_point
+from glow.manipulation import interpolate_images
 from glow.trained_run import TrainedRun, listed
 
 
 @entry_point("interpolate")
 def main(config: DictConfig) -> None:
     """Draw the ways between pairs of real images, or what lies between four."""
-    run = TrainedRun(config.checkpoint, config.device, config.trusted)
+    run = TrainedRun.of(config)
     paths = instantiate(config.paths)
     if not paths:
         raise ValueError("there is no path to take: leave at least one of paths")
@@ -41,15 +42,30 @@ def _pairs(run: TrainedRun, config: DictConfig, paths: DictConfig) -> dict[str, 
         raise ValueError(f"the {config.split} split has too few images: name pairs, or another")
     of_starts, of_ends = (None, None) if labels is None else (labels[0::2], labels[1::2])
     ends = list(zip(chosen.names[0::2], chosen.names[1::2], strict=True))
-    common = (run.model, chosen.images[0::2], chosen.images[1::2], of_starts, of_ends)
-    names = [f"{start} to {end}" for start, end in ends]
+    start, end = chosen.images[0::2], chosen.images[1::2]
+    names = [f"{a} to {b}" for a, b in ends]
     name = "_".join(["interpolation", *(f"{_short(a)}-{_short(b)}" for a, b in ends)])
     size = config.batch_size
     drawn: dict[str, Figure | Path] = {
-        name: figures.interpolation(*common, config.n_frames, paths, names, size)
+        name: figures.interpolation(
+            run.model, start, end, of_starts, of_ends, config.n_frames, paths, names, size
+        )
     }
     if config.animation_frames:
-        moving = figures.moving_interpolation(*common, config.animation_frames, paths, names, size)
+        ways = {
+            str(way): interpolate_images(
+                run.model,
+                start,
+                end,
+                config.animation_frames,
+                path,
+                start_labels=of_starts,
+                end_labels=of_ends,
+                batch_size=size,
+            )
+            for way, path in paths.items()
+        }
+        moving = figures.moving_interpolation(ways, names)
         drawn[f"{name}_animated"] = figures.animate(moving, run.figure_path(name, ".gif"))
     return drawn
 

@@ -10,7 +10,7 @@ from glow.trained_run import TrainedRun, listed
 @entry_point("levels")
 def main(config: DictConfig) -> None:
     """Draw images with one level drawn anew, and decoded from some levels only."""
-    run = TrainedRun(config.checkpoint, config.device, config.trusted)
+    run = TrainedRun.of(config)
     chosen, labels = run.select(listed(config.images), config)
     resampled = figures.resamplings(
         run.model,

@@ -16,7 +16,7 @@ from glow.trained_run import TrainedRun, listed
 @entry_point("manipulate")
 def main(config: DictConfig) -> None:
     """Estimate the directions of attributes, or read them, and move images along some."""
-    run = TrainedRun(config.checkpoint, config.device, config.trusted)
+    run = TrainedRun.of(config)
     strengths = listed(config.strengths)
     check_strengths(strengths)  # told before the work, not after it, as all that may be wrong
     chosen, labels = run.select(listed(config.images), config)
@@ -41,7 +41,7 @@ def main(config: DictConfig) -> None:
 
 def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
     """Estimate the directions of all labels, and write them to the folder of the run."""
-    data: ImageDataModule = run.opened_data(config.get("data"))
+    data: ImageDataModule = run.opened_data()
     names = data.label_names
     for name in _names(config):
         position(name, names)
@@ -53,7 +53,7 @@ def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
         names,
         instantiate(config.direction),
         [str(name) for name in listed(config.balanced_by)],
-        labels_are_classes=run.is_own(config.get("data")),
+        labels_are_classes=run.data_is_own,
     )
     name = f"directions_{type(data).__name__.lower()}_{config.estimated_on}_{_method(directions)}"
     path = run.folder.path / f"{name}.npz"

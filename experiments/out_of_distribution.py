@@ -28,8 +28,8 @@ CONTROLS = {"constant": constant_images, "noise": noise_images}  # always among 
 @entry_point("out_of_distribution")
 def main(config: DictConfig) -> None:
     """Compare what a model says of images from elsewhere with what it says of its own."""
-    run = TrainedRun(config.checkpoint, config.device, config.trusted)
-    data = run.opened_data(config.get("data"))
+    run = TrainedRun.of(config)
+    data = run.opened_data()
     own, n, seed = type(data).__name__, config.n_images, config.seed
     tested, learnt = (data.dataset(split).images for split in (config.split, "train"))
     indices = {own: drawn_indices(len(tested), n, seed)}

@@ -12,7 +12,7 @@ from glow.trained_run import TrainedRun, listed
 @entry_point("sample")
 def main(config: DictConfig) -> None:
     """Draw a grid of samples and a temperature sweep, and what training images are near them."""
-    run = TrainedRun(config.checkpoint, config.device, config.trusted)
+    run = TrainedRun.of(config)
     model, temperature, seed, size = run.model, config.temperature, config.seed, config.batch_size
     n_columns, n_rows, names = config.n_columns, config.n_rows, run.class_names()
     told = f"T{temperature}_seed{seed}".replace(" ", "")
@@ -25,7 +25,7 @@ def main(config: DictConfig) -> None:
         ),
     }
     if config.n_neighbours:
-        data = run.opened_data(config.get("data"))
+        data = run.opened_data()
         table = in_batches.sample_table(model, n_columns, n_rows, temperature, seed, size)
         samples, tested = table.flatten(0, 1), data.dataset("test").images
         learnt, n_bits = data.dataset("train").images, model.dequantize.n_bits

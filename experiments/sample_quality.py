@@ -13,11 +13,11 @@ from glow.trained_run import TrainedRun, listed
 @entry_point("sample_quality")
 def main(config: DictConfig) -> None:
     """Compare samples of a checkpoint with real images; print the numbers and write them."""
-    run = TrainedRun(config.checkpoint, config.device, config.trusted)
+    run = TrainedRun.of(config)
     model, n = run.model, config.n_images
     several = isinstance(config.temperature, ListConfig)
     temperature = listed(config.temperature) if several else config.temperature
-    images = run.opened_data(config.get("data")).dataset(config.split).images
+    images = run.opened_data().dataset(config.split).images
     real = model.dequantize.kept(images[drawn_indices(len(images), n, config.seed)])
     labels = in_batches.classes_in_turn(model, n)
     generated = in_batches.sample(model, n, temperature, labels, config.seed, config.batch_size)
@@ -30,8 +30,7 @@ def main(config: DictConfig) -> None:
         "checkpoint": run.checkpoint.name,
         "split": config.split,
         "temperature": temperature,
-        "seed": config.seed,
-        "real_images_drawn_by_seed": config.seed,
+        "seed": config.seed,  # of the samples, and of which real images are taken
         "n_bits_of_both": model.dequantize.n_bits,
         "device": device_name(model.device),
         **provenance(),

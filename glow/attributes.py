@@ -129,7 +129,6 @@ class Directions:
                 file,
                 names=np.array(self.names),
                 vectors=self.vectors.numpy(),
-                shapes=np.array(self.shapes),
                 n_with=np.array(self.n_with),
                 n_images=np.array(self.n_images),
                 method=np.array(self.method),
@@ -150,7 +149,7 @@ class Directions:
                 directions = cls(
                     names=file["names"].tolist(),
                     vectors=torch.from_numpy(file["vectors"]),
-                    shapes=[tuple(shape) for shape in file["shapes"].tolist()],
+                    shapes=model.flow.latent_shapes,
                     n_with=file["n_with"].tolist(),
                     n_images=int(file["n_images"]),
                     method=str(file["method"]),
@@ -254,7 +253,7 @@ def _name(estimator: Estimator, balanced_by: Sequence[str]) -> str:
 
 def _as_attributes(labels: Tensor, names: Sequence[str]) -> Tensor:
     """Return labels as float64 (B,A), 0 or 1."""
-    if labels.ndim == 1 and len(names) and labels.min() >= 0 and labels.max() < len(names):
+    if labels.ndim == 1 and labels.min() >= 0 and labels.max() < len(names):
         return F.one_hot(labels.long(), len(names)).double()
     if labels.ndim == 2 and labels.shape[1] == len(names) and ((labels == 0) | (labels == 1)).all():
         return labels.double()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,22 +32,34 @@ class TrainedRun:
     """A model that was trained, and the folder of its run.
 
     ``path`` is a run folder, whose best checkpoint is taken, or a checkpoint file; device and
-    ``trusted`` are as in ``glow.load``.
+    ``trusted`` are as in ``glow.load``. The data is the run's, with the values of ``data`` in place
+    of its own, or other data, where ``data`` says which.
     """
 
     def __init__(
-        self, path: str | Path, device: str | torch.device = "cpu", trusted: Sequence[str] = ()
+        self,
+        path: str | Path,
+        device: str | torch.device = "cpu",
+        trusted: Sequence[str] = (),
+        data: DictConfig | None = None,
     ) -> None:
         self.checkpoint = RunFolder.checkpoint_at(path)
         self.folder = RunFolder.of(self.checkpoint)
         self.model = checkpoint.load(self.checkpoint, map_location=device, trusted=trusted)
+        self.override = data
 
-    def data(self, override: DictConfig | None = None) -> ImageDataModule:
-        """Return the run's data, with some values overridden, or other data, as yet unread.
+    @classmethod
+    def of(cls, config: DictConfig) -> TrainedRun:
+        """Return the run that a program's config is about."""
+        return cls(config.checkpoint, config.device, config.trusted, config.get("data"))
+
+    @functools.cached_property
+    def data(self) -> ImageDataModule:
+        """The data, as yet unread.
 
         Raises ``ValueError`` where its images are not of the model's shape.
         """
-        data: ImageDataModule = instantiate(self.folder.data_config(override))
+        data: ImageDataModule = instantiate(self.folder.data_config(self.override))
         if data.image_shape != self.model.image_shape:
             raise ValueError(
                 f"the model's images are {self.model.image_shape}, and those of this data are "
@@ -54,17 +67,16 @@ class TrainedRun:
             )
         return data
 
-    @staticmethod
-    def is_own(override: DictConfig | None) -> bool:
-        """Return whether the data is still the run's, and its classes those of the model."""
-        return override is None or "_target_" not in override
+    @property
+    def data_is_own(self) -> bool:
+        """Whether the data is what the model was trained on, and its classes those of the model."""
+        return self.override is None or "_target_" not in self.override
 
-    def opened_data(self, override: DictConfig | None = None) -> ImageDataModule:
-        """Return the same, ready to be read."""
-        data = self.data(override)
-        data.prepare_data()
-        data.setup()
-        return data
+    def opened_data(self) -> ImageDataModule:
+        """Return the data, ready to be read."""
+        self.data.prepare_data()
+        self.data.setup()
+        return self.data
 
     def select(
         self, references: Sequence[int | str], config: DictConfig
@@ -75,23 +87,22 @@ class TrainedRun:
         different classes. What had to be done to files is told. An image whose class is not known,
         as it is a file or of other data than the model's, gets the likeliest one.
         """
-        override = config.get("data")
-        data = self.opened_data(override) if not references else self.data(override)
-        references = references or data.dataset(config.split).of_many_classes(4)
+        if not references:
+            references = self.opened_data().dataset(config.split).of_many_classes(4)
         if not references:
             raise ValueError(f"the {config.split} split has no images; choose another split")
-        chosen = select(data, references, config.split)
+        chosen = select(self.data, references, config.split)
         for note in chosen.notes:
             tell(note)
-        labels = chosen.labels if self.is_own(override) else torch.full_like(chosen.labels, -1)
+        labels = chosen.labels if self.data_is_own else torch.full_like(chosen.labels, -1)
         return chosen, in_batches.classes_of(self.model, chosen.images, labels, config.batch_size)
 
     def class_names(self) -> list[str]:
-        """Return what the data of the run calls the classes of the model, where it can be asked."""
-        if not self.model.n_classes:
+        """Return what its own data calls the classes of the model, where it can be asked."""
+        if not self.model.n_classes or not self.data_is_own:
             return []
         try:
-            names = self.data().label_names
+            names = self.data.label_names
         except (ValueError, OSError, InstantiationException):  # it is not here, which is no matter
             return []
         return names if len(names) == self.model.n_classes else []

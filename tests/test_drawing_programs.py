@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,10 @@ from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
 
 import glow
-from glow.data import drawn_indices
+from glow import figures, in_batches
+from glow.attributes import Directions, estimate
+from glow.data import SPLITS, FashionMNIST, Folder, drawn_indices, fit_images
+from glow.manipulation import interpolate_images
 from glow.out_of_distribution import score
 from glow.run_folder import RunFolder
 from glow.trained_run import TrainedRun
@@ -54,6 +59,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = RunFolder(root / "run")
     folder.write_config(config)
     folder.checkpoints.mkdir()
+    if model.n_classes:
+        perturb(model.flow.top, 0.3)  # so that the class shows
     glow.save(perturb(model, 0.002), folder.best)
     return root / "run"
 
@@ -61,6 +68,19 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def args(run: Path) -> tuple[str, ...]:
     return (f"checkpoint={run}", "batch_size=7")
+
+
+def spied_on(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[Any]:
+    """Return a list that the arguments of every call of a function will be added to."""
+    seen: list[Any] = []
+    function = getattr(module, name)
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        seen.append(arguments)
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(module, name, spy)
+    return seen
 
 
 def written(run: Path, pattern: str) -> Path:
@@ -78,7 +98,10 @@ def test_samples(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    shown = spied_on(monkeypatch, figures, "neighbours")
     call(monkeypatch, "sample", *args, "n_rows=2", "n_columns=3", "n_neighbours=2", "seed=7")
+    table = in_batches.sample_table(TrainedRun(run).model, 3, 2, 0.7, 7, 7)
+    assert torch.equal(shown[0][0], table.flatten(0, 1)[:2])
     for name in ("samples_T0.7_seed7", "temperature_sweep_seed7", "neighbours_T0.7_seed7"):
         written(run, f"figures/{name}.png")
     told = capsys.readouterr().out
@@ -90,7 +113,22 @@ def test_interpolations(
 ) -> None:
     Image.linear_gradient("L").resize((40, 30)).save(tmp_path / "mine.png")
     pairs = f"pairs=[[0,3],[1,{tmp_path}/mine.png]]"
+    shown = spied_on(monkeypatch, figures, "moving_interpolation")
     call(monkeypatch, "interpolate", *args, pairs, "n_frames=3", "animation_frames=4")
+    trained = TrainedRun(run)
+    config = OmegaConf.create({"split": "test", "batch_size": 7})
+    chosen, labels = trained.select([0, 3, 1, f"{tmp_path}/mine.png"], config)
+    of_start, of_end = (None, None) if labels is None else (labels[0::2], labels[1::2])
+    expected = interpolate_images(
+        trained.model,
+        chosen.images[0::2],
+        chosen.images[1::2],
+        4,
+        start_labels=of_start,
+        end_labels=of_end,
+        batch_size=7,
+    )
+    assert torch.equal(shown[0][0]["linear"], expected)
     written(run, "figures/interpolation_test0-test3_test1-mine.png")
     with Image.open(written(run, "figures/interpolation_test0-test3_test1-mine.gif")) as gif:
         assert gif.n_frames == 6  # type: ignore[attr-defined]
@@ -117,6 +155,32 @@ def test_attributes(
     ridge = "direction=ridge_regression"
     call(monkeypatch, "manipulate", *args, f"attributes=[{name}]", ridge)
     written(run, f"figures/attributes_{name}_ridge_regression_*.png")
+
+
+@pytest.mark.parametrize("run", ["mnist"], indirect=True)
+def test_clothes_are_no_digits(
+    run: Path, args: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The classes of other data are attributes, and not those by which the model encodes."""
+    write_mnist(tmp_path, "FashionMNIST")
+    other = ("data=fashion_mnist", f"data.root={tmp_path}", "data.n_val=8", "data.batch_size=16")
+    call(monkeypatch, "manipulate", *args, *other, "attributes=[Coat]", "images=[0]")
+    trained = TrainedRun(run)
+    path = written(run, "directions_fashionmnist_train_mean_difference.npz")
+    found = Directions.load(path, trained.model)
+    data = FashionMNIST(root=str(tmp_path), n_val=8, batch_size=16)
+    data.setup()
+    estimates = [
+        estimate(
+            trained.model,
+            data.evaluation_dataloader("train"),
+            data.label_names,
+            labels_are_classes=are_classes,
+        )["Coat"].flatten()
+        for are_classes in (False, True)
+    ]
+    torch.testing.assert_close(found["Coat"].flatten(), estimates[0], rtol=1e-4, atol=1e-4)
+    assert (estimates[0] - estimates[1]).abs().max() > 0.01
 
 
 def _attribute(run: Path) -> str:
@@ -170,6 +234,15 @@ def test_out_of_distribution(
     again = score(trained.model, data.dataset("test").images[indices]).raw()
     assert first == pytest.approx(again.tolist())
     noise = [float(row["bits_per_dim"]) for row in rows if row["set"] == "noise"]
+    source = Folder(
+        root=f"{tmp_path}/pictures", cache_dir=f"{tmp_path}/cache", image_shape=(3, 32, 32)
+    )
+    pooled = torch.cat([source.read(split)[0] for split in SPLITS])
+    places = [int(row["index"]) for row in rows if row["set"] == "mine"]
+    there = pooled[places]
+    there = there if tuple(shape) == (3, 32, 32) else fit_images(there, shape)
+    of_mine = [float(row["bits_per_dim"]) for row in rows if row["set"] == "mine"]
+    assert of_mine == pytest.approx(score(trained.model, there).raw().tolist(), rel=1e-4)
     wins = np.mean([n > o for n in noise for o in first])
     assert result["sets"]["noise"]["auroc_raw"] == pytest.approx(wins)
 

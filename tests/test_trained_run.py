@@ -46,9 +46,11 @@ def test_a_file_gets_the_likeliest_class_and_an_image_its_own(
 def test_the_classes_of_other_data_are_not_those_of_the_model(
     by_class: Glow, tmp_path: Path
 ) -> None:
-    run = run_of(by_class, tmp_path / "run")
-    other = {"_target_": "glow.data.Digits"}
-    chosen, classes = run.select([1, 2, 3], config(data=other))  # type: ignore[arg-type]
+    run_of(by_class, tmp_path / "run")
+    other = OmegaConf.create({"_target_": "glow.data.Digits"})
+    run = TrainedRun(tmp_path / "run", data=other)
+    assert run.class_names() == []
+    chosen, classes = run.select([1, 2, 3], config())  # type: ignore[arg-type]
     assert classes is not None
     assert torch.equal(classes, in_batches.class_log_probs(by_class, chosen.images).argmax(1))
 
@@ -62,10 +64,10 @@ def test_images_are_chosen_where_none_are(model: Glow, tmp_path: Path) -> None:
 
 
 def test_data_of_another_shape_is_told(model: Glow, tmp_path: Path) -> None:
-    run = run_of(model, tmp_path / "run")
-    padded = OmegaConf.create({"_target_": "glow.data.MNIST"})
+    run_of(model, tmp_path / "run")
+    other = OmegaConf.create({"_target_": "glow.data.MNIST"})
     with pytest.raises(ValueError, match=r"the model's images are \(1, 8, 8\), and those of this"):
-        run.data(padded)
+        TrainedRun(tmp_path / "run", data=other).opened_data()
 
 
 def test_classes_have_names_where_the_data_has_as_many(

@@ -34,9 +34,8 @@ def attributes(
         )
         for name in names
     ]
-    rows = torch.cat(
-        [torch.stack([images.cpu()] * len(names))[:, :, None], torch.stack(moved)], dim=2
-    )
+    real = images.cpu()[:, None]
+    rows = [torch.cat([real, of_name], dim=1) for of_name in moved]
     who = image_names or [f"image {i}" for i in range(len(images))]
     return image_table(
         rearrange(rows, "name b s c h w -> (b name) s c h w"),

@@ -1,6 +1,6 @@
 """Ways through the latent space between real images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from einops import rearrange
@@ -38,36 +38,34 @@ def interpolation(
     The first and last column are the very images; see ``interpolate_images``. Names are of the
     ways. Paper figure 5.
     """
-    ways = _ways(model, start, end, start_labels, end_labels, n_frames, paths, batch_size)
+    labels = {"start_labels": start_labels, "end_labels": end_labels}
+    ways = [
+        interpolate_images(model, start, end, n_frames, path, **labels, batch_size=batch_size)
+        for path in paths.values()
+    ]
     of_ways = names or [""] * len(start)
     return image_table(
-        rearrange(ways, "b path frame c h w -> (b path) frame c h w"),
+        rearrange(ways, "path b frame c h w -> (b path) frame c h w"),
         title="Interpolation in latent space between real images",
         row_labels=[f"{name}\n{path}".strip() for name in of_ways for path in paths],
         column_labels=["real", *_positions(n_frames)[1:-1], "real"],
     )
 
 
-def moving_interpolation(
-    model: Glow,
-    start: Tensor,
-    end: Tensor,
-    start_labels: Tensor | None = None,
-    end_labels: Tensor | None = None,
-    n_frames: int = 25,
-    paths: Mapping[str, Path] = PATHS,
-    names: Sequence[str] = (),
-    batch_size: int = BATCH_SIZE,
-) -> Iterator[Figure]:
-    """Draw each frame of the same as a figure, for ``animate``: ways in rows, paths in columns."""
-    ways = _ways(model, start, end, start_labels, end_labels, n_frames, paths, batch_size)
-    for frame in range(n_frames):
-        yield image_table(
-            ways[:, :, frame],
+def moving_interpolation(ways: Mapping[str, Tensor], names: Sequence[str] = ()) -> list[Figure]:
+    """Draw each frame as a figure, for ``animate``: ways in rows, the paths by name in columns.
+
+    Ways are those of ``interpolate_images``, (B,T,C,H,W).
+    """
+    return [
+        image_table(
+            frame,
             title="Interpolation between real images",
             row_labels=names,
-            column_labels=[path.replace("-", "-\n") for path in paths],
+            column_labels=[path.replace("-", "-\n") for path in ways],
         )
+        for frame in rearrange([*ways.values()], "path b frame c h w -> frame b path c h w")
+    ]
 
 
 def corners(
@@ -90,33 +88,6 @@ def corners(
         row_labels=_positions(n_frames),
         column_labels=_positions(n_frames),
     )
-
-
-def _ways(
-    model: Glow,
-    start: Tensor,
-    end: Tensor,
-    start_labels: Tensor | None,
-    end_labels: Tensor | None,
-    n_frames: int,
-    paths: Mapping[str, Path],
-    batch_size: int,
-) -> Tensor:
-    """Return the ways by all paths, (B,P,T,C,H,W)."""
-    ways = [
-        interpolate_images(
-            model,
-            start,
-            end,
-            n_frames,
-            path,
-            start_labels=start_labels,
-            end_labels=end_labels,
-            batch_size=batch_size,
-        )
-        for path in paths.values()
-    ]
-    return torch.stack(ways, dim=1)
 
 
 def _positions(n_frames: int) -> list[str]:

@@ -48,15 +48,19 @@ def test_the_labels_are_those_of_their_ends(by_class: Glow, images: torch.Tensor
 
 
 def test_moving_frames_are_those_of_the_way(model: Glow, images: torch.Tensor) -> None:
-    frames = list(
-        figures.moving_interpolation(model, images[:2], images[2:4], n_frames=3, names=["a", "b"])
-    )
-    assert len(frames) == 3
+    paths = {"spherical": spherical, "norm-preserving": norm_preserving}
+    ways = {
+        name: interpolate_images(model, images[:3], images[3:6], 4, path)
+        for name, path in paths.items()
+    }
+    frames = figures.moving_interpolation(ways, ["a", "b", "c"])
+    assert len(frames) == 4
     for i, frame in enumerate(frames):
         _, rows, columns = labels_of(frame)
-        assert (rows, columns) == (["a", "b"], ["linear", "spherical", "norm-\npreserving"])
-        way = interpolate_images(model, images[:2], images[2:4], 3, spherical)[:, i]
-        assert torch.equal(images_of(frame, 2, 3)[:, 1, :1], way)
+        assert (rows, columns) == (["a", "b", "c"], ["spherical", "norm-\npreserving"])
+        shown = images_of(frame, 3, 2)[:, :, :1]
+        for column, way in enumerate(ways.values()):
+            assert torch.equal(shown[:, column], way[:, i])
 
 
 def test_corners_take_the_path_and_the_labels(by_class: Glow, images: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-# One line of help a target: make help
+# `make help` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help setup train test lint format data figures sweep bench results lock locked clean
 
@@ -22,14 +22,14 @@ lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: .venv/installed-dev ## put the code in order, as ruff sees it
+format: .venv/installed-dev ## fix and format the code with ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-data: setup ## decode a source, check it, tell what is in it: make data DATA=cifar10
+data: setup ## decode a data set, check and summarise it: make data DATA=cifar10
 	$(BIN)/python experiments/prepare_data.py data=$(or $(DATA),digits)
 
-figures: setup ## draw what a run has learnt: make figures RUN=runs/digits/...
+figures: setup ## draw samples, interpolations and levels of a run: make figures RUN=runs/digits/...
 	@test -n "$(RUN)" || { echo "which run? make figures RUN=runs/digits/..."; exit 2; }
 	$(BIN)/python experiments/sample.py checkpoint="$(RUN)"
 	$(BIN)/python experiments/interpolate.py checkpoint="$(RUN)"
@@ -44,10 +44,10 @@ bench: .venv/installed-bench ## measure time and memory beside a peer, and how f
 	$(BIN)/python experiments/bench.py
 	$(BIN)/python experiments/bench_data.py
 
-results: setup ## make the README's tables from experiments/results
+results: setup ## write the tables of experiments/README.md from experiments/results
 	$(BIN)/python experiments/results.py
 
-locked: .venv/bin/pip ## install the very versions that were last verified, instead of the newest
+locked: .venv/bin/pip ## install the versions of requirements.lock instead of the newest
 	$(BIN)/pip install --require-hashes -r requirements.lock
 	$(BIN)/pip install --no-deps --no-build-isolation -e .
 	touch .venv/installed .venv/installed-dev

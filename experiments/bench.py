@@ -1,4 +1,4 @@
-"""Time a Glow and measure its memory, beside a peer: python experiments/bench.py n_steps=[8]."""
+"""Measure a Glow's time and memory, beside a peer: python experiments/bench.py n_steps=[8]."""
 
 import importlib.util
 import json
@@ -7,31 +7,36 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.table import Table
 
-from glow import figures
-from glow.benchmark import OURS, PEER, compare_choices, compare_subjects, matrix_product_rate
-from glow.entry_point import entry_point, tell
-from glow.provenance import device_name, provenance
+from glow.runs.program import echo, entry_point
 
 SWEPT = {"n_steps": "steps per level, K", "batch_size": "batch size", "width": "width"}
-RATES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @entry_point("bench")
 def main(config: DictConfig) -> None:
     """Measure, print tables, write what was measured and a plot."""
+    import torch
+
+    from glow import figures
+    from glow.benchmark import OURS, PEER, compare_choices, compare_subjects, matrix_product_rate
+    from glow.runs.provenance import device_name, provenance
+
     torch.set_num_threads(config.threads or torch.get_num_threads())
     subjects = list(config.subjects)
     if unknown := set(subjects) - {*OURS, PEER}:
-        raise ValueError(f"no subjects are called {unknown}; there are {', '.join([*OURS, PEER])}")
+        raise ValueError(
+            f"subjects must be some of {', '.join([*OURS, PEER])}, got {', '.join(unknown)}"
+        )
     if PEER in subjects and not importlib.util.find_spec(PEER):
-        tell(f"{PEER} is not installed, and not measured: pip install -e '.[bench]'")
+        echo(f"{PEER} is not installed and not measured: pip install -e '.[bench]'")
         subjects.remove(PEER)
-    rates = {name: matrix_product_rate(config.device, dtype) for name, dtype in RATES.items()}
+    rates = {
+        name: matrix_product_rate(config.device, getattr(torch, name))
+        for name in ("float32", "bfloat16")
+    }
     fixed: dict[str, Any] = {
         "image_shape": tuple(config.image_shape),
         **{name: config[name] for name in ("n_levels", "n_samples", "device")},
@@ -40,7 +45,7 @@ def main(config: DictConfig) -> None:
     for size in _sizes(config):
         rows += compare_subjects(subjects, {**fixed, **size}, config.n_rounds, rates)
     choices = compare_choices({**fixed, **next(_sizes(config))}, config.n_rounds)
-    _print(rows, rates)
+    _print_rows(rows, rates)
     _print_choices(choices)
     result = {
         "kind": "benchmark",
@@ -55,12 +60,12 @@ def main(config: DictConfig) -> None:
     output = Path(config.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
-    figures.save(_plot(rows), output.with_suffix(".png"))
-    tell(f"written {output}.json and {output}.png")
+    figures.save(figures.speed(rows, SWEPT), output.with_suffix(".png"))
+    echo(f"written: {output}.json and {output}.png")
 
 
 def _sizes(config: DictConfig) -> Iterator[dict[str, int]]:
-    """Yield the first values of all that is swept, then the others of each, one at a time."""
+    """Yield the first value of every size, then the other values of each, one at a time."""
     base = {name: config[name][0] for name in SWEPT}
     yield base
     for name in SWEPT:
@@ -68,9 +73,9 @@ def _sizes(config: DictConfig) -> Iterator[dict[str, int]]:
             yield {**base, name: value}
 
 
-def _print(rows: list[dict[str, Any]], rates: dict[str, float]) -> None:
-    told = ", ".join(f"{rate:,.0f} GFLOP/s in {name}" for name, rate in rates.items())
-    table = Table(title=f"medians; matrix products run at {told}", padding=(0, 0))
+def _print_rows(rows: list[dict[str, Any]], rates: dict[str, float]) -> None:
+    listed = ", ".join(f"{rate:,.0f} GFLOP/s in {name}" for name, rate in rates.items())
+    table = Table(title=f"medians; matrix products run at {listed}", padding=(0, 0))
     for heading in ("K", "batch", "width", "subject", "s/step", "spread", "of rate"):
         table.add_column(heading, justify="left" if heading == "subject" else "right")
     for heading in ("evaluate", "encode", "sample", "activations"):
@@ -89,11 +94,11 @@ def _print(rows: list[dict[str, Any]], rates: dict[str, float]) -> None:
             ),
             f"{row['activation_megabytes']:,.0f} MB",
         )
-    tell(table)
+    echo(table)
 
 
 def _spread(values: list[float]) -> float:
-    """Return how far values lie from each other: the largest less the smallest, by the median."""
+    """Return the range of values, relative to their median."""
     return (max(values) - min(values)) / statistics.median(values)
 
 
@@ -111,33 +116,7 @@ def _print_choices(choices: list[dict[str, Any]]) -> None:
             f"{1e3 * chosen:.2f} ms",
             f"{chosen / plain:.2f}",
         )
-    tell(table)
-
-
-def _plot(rows: list[dict[str, Any]]) -> Figure:
-    """Draw how seconds and memory grow with whatever was swept."""
-    base = {name: rows[0][name] for name in SWEPT}
-    swept = [name for name in SWEPT if len({row[name] for row in rows}) > 1] or ["n_steps"]
-    figure = Figure(figsize=(4.2 * len(swept), 7), layout="constrained")
-    axes = figure.subplots(2, len(swept), squeeze=False, sharex="col", sharey="row")
-    for column, name in enumerate(swept):
-        on_axis = [row for row in rows if all(row[n] == base[n] for n in SWEPT if n != name)]
-        for subject in dict.fromkeys(row["subject"] for row in on_axis):
-            own = [row for row in on_axis if row["subject"] == subject]
-            own.sort(key=lambda row: row[name])
-            x = [row[name] for row in own]
-            times = [row["median_seconds"]["train"] for row in own]
-            axes[0, column].plot(x, times, marker="o", label=subject)
-            axes[1, column].plot(x, [row["activation_megabytes"] for row in own], marker="o")
-        fixed = ", ".join(f"{SWEPT[n]} {base[n]}" for n in SWEPT if n != name)
-        axes[0, column].set_title(fixed, fontsize=9)
-        axes[1, column].set_xlabel(SWEPT[name])
-    axes[0, 0].set(ylabel="seconds per training step", ylim=(0, None))
-    axes[1, 0].set(ylabel="MB for activations", ylim=(0, None))
-    axes[0, 0].legend(fontsize=8)
-    for one in axes.flat:
-        one.grid(alpha=0.3)
-    return figure
+    echo(table)
 
 
 if __name__ == "__main__":

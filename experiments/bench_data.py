@@ -1,37 +1,35 @@
 """Measure how fast batches come from a warm cache: python experiments/bench_data.py."""
 
+from __future__ import annotations
+
 import json
 import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.table import Table
 
-from glow.benchmark import megabytes_held
-from glow.data import NPZ, Augmentation, ImageDataModule
-from glow.entry_point import entry_point, tell
-from glow.provenance import provenance
+from glow.runs.program import echo, entry_point
 
-VARIANTS = {
-    "as they are": Augmentation(),
-    "shifted": Augmentation(max_shift=0.1),
-    "shifted and mirrored": Augmentation(max_shift=0.1, flip=True),
-}
+if TYPE_CHECKING:
+    from glow.data import ImageDataModule
 
 
 @entry_point("bench_data")
 def main(config: DictConfig) -> None:
-    """Read all training images again and again, as training does, and print images per second."""
+    """Read all training images repeatedly, as training does, and print images per second."""
+    import torch
+
+    from glow.benchmark import megabytes_held
+    from glow.runs.building import build
+    from glow.runs.provenance import provenance
+
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        data = (
-            instantiate(config.data) if config.get("data") else _random_images(Path(folder), config)
-        )
+        data = build(config.data) if config.get("data") else _random_images(Path(folder), config)
         data.prepare_data()
         held_before = megabytes_held("cpu", mapped=False)
         data.setup()
@@ -45,8 +43,8 @@ def main(config: DictConfig) -> None:
         table.add_row(
             name, f"{statistics.median(rates):,.0f} ({min(rates):,.0f}, {max(rates):,.0f})"
         )
-    tell(table)
-    tell(f"{size:.0f} MB of training images; {held:.0f} MB more held by the process")
+    echo(table)
+    echo(f"{size:.0f} MB of training images; the process holds {held:.0f} MB more")
     result = {
         "source": type(data).__name__,
         "image_shape": list(data.image_shape),
@@ -59,11 +57,15 @@ def main(config: DictConfig) -> None:
     output = Path(config.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(result, indent=2) + "\n")
-    tell(f"written {output}")
+    echo(f"written: {output}")
 
 
 def _random_images(folder: Path, config: DictConfig) -> ImageDataModule:
-    """Return a source of random images, by way of a file and a cache in a folder."""
+    """Return a source of random images, with a file and a cache in a folder."""
+    import numpy as np
+
+    from glow.data import NPZ
+
     random = np.random.default_rng(config.seed)
     shape = (config.n_images, *config.image_shape)
     np.savez(folder / "train.npz", images=random.integers(0, 256, shape, dtype=np.uint8))
@@ -77,10 +79,17 @@ def _random_images(folder: Path, config: DictConfig) -> ImageDataModule:
 
 
 def _measure(data: ImageDataModule, n_rounds: int) -> dict[str, list[float]]:
-    """Return images per second of every variant, turn by turn, after a round that is not kept."""
-    speeds: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    """Return images per second of each augmentation, turn by turn, after one discarded round."""
+    from glow.data import Augmentation
+
+    augmentations = {
+        "unchanged": Augmentation(),
+        "shifted": Augmentation(max_shift=0.1),
+        "shifted and mirrored": Augmentation(max_shift=0.1, flip=True),
+    }
+    speeds: dict[str, list[float]] = {name: [] for name in augmentations}
     for turn in range(n_rounds + 1):
-        for name, augmentation in VARIANTS.items():
+        for name, augmentation in augmentations.items():
             data.augmentation = augmentation
             start = time.perf_counter()
             n_images = sum(len(images) for images, _ in data.train_dataloader())

@@ -1,39 +1,41 @@
 """Measure bits/dim: python experiments/evaluate.py checkpoint=runs/digits/<run>."""
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning import Trainer
 
-from glow.data import ImageDataModule
-from glow.entry_point import entry_point, print_numbers, tell
-from glow.evaluation import evaluate
-from glow.run_folder import RunFolder
+from glow.runs.program import echo, entry_point, print_numbers
 
 
 @entry_point("evaluate")
 def main(config: DictConfig) -> None:
     """Evaluate a checkpoint on a split; print the result and write it to the run folder."""
+    from glow.runs.building import build, checked
+    from glow.runs.provenance import device_name, provenance
+    from glow.runs.run_folder import RunFolder
+    from glow.training import evaluate
+
     checkpoint = RunFolder.checkpoint_at(config.checkpoint)
-    folder = RunFolder.of(checkpoint)
-    data: ImageDataModule = instantiate(folder.data_config(config.get("data")))
-    trainer: Trainer = instantiate(config.trainer)
-    evaluation = evaluate(
+    folder = RunFolder.containing(checkpoint)
+    data = build(folder.data_config(config.get("data")))
+    trainer = build(config.trainer)
+    evaluation = checked(evaluate)(
         checkpoint,
         data,
         trainer,
         split=config.split,
         noise_samples=config.noise_samples,
         allow_non_finite=config.allow_non_finite,
-        trusted=config.trusted,
+        trusted=list(config.trusted),
     )
     if not trainer.is_global_zero:
         return
     for weights, numbers in evaluation.numbers.items():
         print_numbers(f"{checkpoint}, {weights} weights, {config.split} images", numbers)
     name = f"evaluation_{checkpoint.stem}_{type(data).__name__.lower()}_{config.split}"
-    written = folder.write_json(f"{name}.json", evaluation.result)
+    device = device_name(trainer.strategy.root_device)
+    result = {**evaluation.result, "device": device, **provenance()}
+    written = folder.write_json(f"{name}.json", result)
     evaluation.write_per_image(written.with_suffix(".csv"))
-    tell(f"written to {written}, and of every image beside it, as csv")
+    echo(f"written: {written}, and the values of every image beside it, as CSV")
 
 
 if __name__ == "__main__":

@@ -1,77 +1,104 @@
 """Interpolate: python experiments/interpolate.py checkpoint=runs/digits/<run> pairs=[[0,1]]."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from hydra.utils import instantiate
-from matplotlib.figure import Figure
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from omegaconf import DictConfig, ListConfig
 
-from glow import figures
-from glow.entry_point import entry_point
-from glow.manipulation import interpolate_images
-from glow.trained_run import TrainedRun, listed
+from glow.runs.program import entry_point
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from glow.runs.trained_run import TrainedRun
 
 
 @entry_point("interpolate")
 def main(config: DictConfig) -> None:
-    """Draw the ways between pairs of real images, or what lies between four."""
-    run = TrainedRun.of(config)
-    paths = instantiate(config.paths)
-    if not paths:
-        raise ValueError("there is no path to take: leave at least one of paths")
-    run.publish(_corners(run, config, paths) if config.corners else _pairs(run, config, paths))
+    """Draw interpolations between pairs of real images, or between four."""
+    from glow.runs.trained_run import TrainedRun
+
+    run = TrainedRun.from_config(config)
+    run.publish(_corners(run, config) if config.corners else _pairs(run, config))
 
 
-def _corners(run: TrainedRun, config: DictConfig, paths: DictConfig) -> dict[str, Figure | Path]:
-    chosen, labels = run.select(listed(config.corners), config)
-    way, path = next((str(way), path) for way, path in paths.items())
-    figure = figures.corners(
-        run.model, chosen.images, labels, config.n_frames, path, chosen.names, config.batch_size
+def _corners(run: TrainedRun, config: DictConfig) -> dict[str, Figure | Path]:
+    from glow import figures
+    from glow.runs.building import checked
+    from glow.runs.trained_run import as_list
+
+    interpolants = _interpolants(config)
+    chosen, labels = run.select(as_list(config.corners), config.split, config.batch_size)
+    name, interpolant = next(iter(interpolants.items()))
+    figure = checked(figures.corners)(
+        run.model.frozen(),
+        chosen.images,
+        labels,
+        config.n_frames,
+        interpolant,
+        chosen.names,
+        config.batch_size,
     )
-    return {f"corners_{way}_{chosen.told}": figure}
+    return {f"corners_{name}_{chosen.slug}": figure}
 
 
-def _pairs(run: TrainedRun, config: DictConfig, paths: DictConfig) -> dict[str, Figure | Path]:
-    pairs = listed(config.pairs)
+def _pairs(run: TrainedRun, config: DictConfig) -> dict[str, Figure | Path]:
+    from glow import figures
+    from glow.analysis.interpolation import interpolate_images
+    from glow.runs.building import checked
+    from glow.runs.trained_run import as_list
+
+    interpolants = _interpolants(config)
+    pairs = as_list(config.pairs)
     if not all(isinstance(pair, ListConfig) and len(pair) == 2 for pair in pairs):
         raise ValueError(
             f"pairs must be pairs of indices or files, such as [[4,17],[a.png,b.png]], got {pairs}"
         )
-    chosen, labels = run.select([image for pair in pairs for image in pair], config)
+    references = [image for pair in pairs for image in pair]
+    chosen, labels = run.select(references, config.split, config.batch_size)
     if len(chosen.images) % 2:
-        raise ValueError(f"the {config.split} split has too few images: name pairs, or another")
-    of_starts, of_ends = (None, None) if labels is None else (labels[0::2], labels[1::2])
+        raise ValueError(
+            f"the {config.split} split has too few images: set pairs, or choose another split"
+        )
+    start_labels, end_labels = (None, None) if labels is None else (labels[0::2], labels[1::2])
     ends = list(zip(chosen.names[0::2], chosen.names[1::2], strict=True))
     start, end = chosen.images[0::2], chosen.images[1::2]
     names = [f"{a} to {b}" for a, b in ends]
-    name = "_".join(["interpolation", *(f"{_short(a)}-{_short(b)}" for a, b in ends)])
-    size = config.batch_size
+    name = "_".join(["interpolation", *(f"{a}-{b}" for a, b in ends)]).replace(" ", "")
+    model, size = run.model.frozen(), config.batch_size
     drawn: dict[str, Figure | Path] = {
-        name: figures.interpolation(
-            run.model, start, end, of_starts, of_ends, config.n_frames, paths, names, size
+        name: checked(figures.interpolation)(
+            model, start, end, start_labels, end_labels, config.n_frames, interpolants, names, size
         )
     }
     if config.animation_frames:
-        ways = {
-            str(way): interpolate_images(
-                run.model,
+        frames = {
+            way: checked(interpolate_images)(
+                model,
                 start,
                 end,
                 config.animation_frames,
-                path,
-                start_labels=of_starts,
-                end_labels=of_ends,
+                interpolant,
+                start_labels=start_labels,
+                end_labels=end_labels,
                 batch_size=size,
             )
-            for way, path in paths.items()
+            for way, interpolant in interpolants.items()
         }
-        moving = figures.moving_interpolation(ways, names)
+        moving = figures.moving_interpolation(frames, names)
         drawn[f"{name}_animated"] = figures.animate(moving, run.figure_path(name, ".gif"))
     return drawn
 
 
-def _short(name: str) -> str:
-    return name.replace(" ", "")
+def _interpolants(config: DictConfig) -> dict[str, Any]:
+    from glow.runs.building import build
+
+    interpolants = {str(name): way for name, way in build(config.interpolants).items()}
+    if not interpolants:
+        raise ValueError("interpolants must not be empty: leave at least one of them")
+    return interpolants
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
-"""Draw what lives in which level: python experiments/levels.py checkpoint=runs/digits/<run>."""
+"""Draw what each level holds: python experiments/levels.py checkpoint=runs/digits/<run>."""
 
 from omegaconf import DictConfig
 
-from glow import figures
-from glow.entry_point import entry_point
-from glow.trained_run import TrainedRun, listed
+from glow.runs.program import entry_point
 
 
 @entry_point("levels")
 def main(config: DictConfig) -> None:
-    """Draw images with one level drawn anew, and decoded from some levels only."""
-    run = TrainedRun.of(config)
-    chosen, labels = run.select(listed(config.images), config)
-    resampled = figures.resamplings(
-        run.model,
+    """Draw images with one level drawn again, and decoded from some levels only."""
+    from glow import figures
+    from glow.runs.building import checked
+    from glow.runs.trained_run import TrainedRun, as_list
+
+    run = TrainedRun.from_config(config)
+    chosen, labels = run.select(as_list(config.images), config.split, config.batch_size)
+    model = run.model.frozen()
+    resampled = checked(figures.resamplings)(
+        model,
         chosen.images,
         labels,
         config.n_draws,
@@ -22,12 +25,16 @@ def main(config: DictConfig) -> None:
         chosen.names,
         config.batch_size,
     )
-    decoded = figures.reconstructions(
-        run.model, chosen.images, labels, chosen.names, config.batch_size
+    decoded = checked(figures.reconstructions)(
+        model, chosen.images, labels, chosen.names, config.batch_size
     )
-    told = f"T{config.temperature}_seed{config.seed}".replace(" ", "")
-    names = f"levels_resampled_{chosen.told}_{told}", f"levels_decoded_{chosen.told}"
-    run.publish(dict(zip(names, (resampled, decoded), strict=True)))
+    settings = f"T{config.temperature}_seed{config.seed}".replace(" ", "")
+    run.publish(
+        {
+            f"levels_resampled_{chosen.slug}_{settings}": resampled,
+            f"levels_decoded_{chosen.slug}": decoded,
+        }
+    )
 
 
 if __name__ == "__main__":

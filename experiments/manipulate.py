@@ -1,32 +1,40 @@
 """Edit attributes: python experiments/manipulate.py checkpoint=... attributes=[Smiling]."""
 
-from hydra.utils import instantiate
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from omegaconf import DictConfig
 from rich.progress import track
 from rich.table import Table
 
-from glow import figures
-from glow.attributes import Directions, estimate, position
-from glow.data import ImageDataModule
-from glow.entry_point import entry_point, tell
-from glow.manipulation import check_strengths
-from glow.trained_run import TrainedRun, listed
+from glow.runs.program import echo, entry_point
+
+if TYPE_CHECKING:
+    from glow.analysis.attributes import Directions
+    from glow.runs.trained_run import TrainedRun
 
 
 @entry_point("manipulate")
 def main(config: DictConfig) -> None:
     """Estimate the directions of attributes, or read them, and move images along some."""
-    run = TrainedRun.of(config)
-    strengths = listed(config.strengths)
-    check_strengths(strengths)  # told before the work, not after it, as all that may be wrong
-    chosen, labels = run.select(listed(config.images), config)
+    from glow import figures
+    from glow.analysis.attributes import Directions
+    from glow.analysis.editing import check_strengths
+    from glow.runs.building import checked
+    from glow.runs.trained_run import TrainedRun, as_list
+
+    run = TrainedRun.from_config(config)
+    strengths = as_list(config.strengths)
+    check_strengths(strengths)  # before the work, not after it
+    chosen, labels = run.select(as_list(config.images), config.split, config.batch_size)
     if config.directions:
         directions = Directions.load(config.directions, run.model)
     else:
         directions = _estimate(run, config)
     names = _names(config) or directions.names[:1]
-    figure = figures.attributes(
-        run.model,
+    figure = checked(figures.attributes)(
+        run.model.frozen(),
         chosen.images,
         directions,
         names,
@@ -35,13 +43,17 @@ def main(config: DictConfig) -> None:
         chosen.names,
         config.batch_size,
     )
-    _tell_of(directions, names)
-    run.publish({f"attributes_{'_'.join(names)}_{_method(directions)}_{chosen.told}": figure})
+    _print(directions, names)
+    run.publish({f"attributes_{'_'.join(names)}_{_method(directions)}_{chosen.slug}": figure})
 
 
 def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
     """Estimate the directions of all labels, and write them to the folder of the run."""
-    data: ImageDataModule = run.opened_data()
+    from glow.analysis.attributes import estimate, position
+    from glow.runs.building import build
+    from glow.runs.trained_run import as_list
+
+    data = run.opened_data()
     names = data.label_names
     for name in _names(config):
         position(name, names)
@@ -51,26 +63,30 @@ def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
         run.model,
         track(batches, "encoding labelled images", transient=True),
         names,
-        instantiate(config.direction),
-        [str(name) for name in listed(config.balanced_by)],
+        build(config.direction),
+        [str(name) for name in as_list(config.balanced_by)],
         labels_are_classes=run.data_is_own,
     )
     name = f"directions_{type(data).__name__.lower()}_{config.estimated_on}_{_method(directions)}"
     path = run.folder.path / f"{name}.npz"
     directions.save(path)
-    tell(f"written {path}, the directions of {len(names)} attributes, for directions=<this file>")
+    echo(f"written: {path}, the directions of {len(names)} attributes, for directions=<this file>")
     return directions
 
 
 def _names(config: DictConfig) -> list[str]:
-    return [str(name) for name in listed(config.attributes)]  # those of digits look like numbers
+    from glow.runs.trained_run import as_list
+
+    return [str(name) for name in as_list(config.attributes)]  # names of digits look like numbers
 
 
 def _method(directions: Directions) -> str:
     return "_".join(directions.method.replace(",", "").split())
 
 
-def _tell_of(directions: Directions, names: list[str]) -> None:
+def _print(directions: Directions, names: list[str]) -> None:
+    from glow.analysis.attributes import position
+
     title = f"by {directions.method} over {directions.n_images} images"
     table = Table(title=title, title_justify="left")
     for heading in ("attribute", "images with it", "length of the direction"):
@@ -78,7 +94,7 @@ def _tell_of(directions: Directions, names: list[str]) -> None:
     for name in names:
         i = position(name, directions.names)
         table.add_row(name, str(directions.n_with[i]), f"{directions.vectors[i].norm():.2f}")
-    tell(table)
+    echo(table)
 
 
 if __name__ == "__main__":

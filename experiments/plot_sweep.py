@@ -1,21 +1,29 @@
 """Draw a sweep: python experiments/plot_sweep.py sweep=runs/paper_ablation/sweep."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 from rich.table import Table
 
-import glow
-from glow import figures
-from glow.entry_point import entry_point, tell
-from glow.run_folder import RunFolder
-from glow.sweep import Cell, cells, read_sweep
+from glow.runs.program import echo, entry_point
+
+if TYPE_CHECKING:
+    from glow import ImageFlow
+    from glow.figures import Curve
+    from glow.runs.sweep import Cell
 
 
 @entry_point("plot_sweep")
 def main(config: DictConfig) -> None:
     """Print a table of the test bits/dim, and draw the validation curves and samples."""
+    from glow import figures
+    from glow.runs.building import checked
+    from glow.runs.sweep import cells, read_sweep
+
     sweep = read_sweep(Path(config.sweep))
     if not sweep.runs:
         raise ValueError(f"no job of {sweep.folder} has finished: expected */summary.json in it")
@@ -26,33 +34,38 @@ def main(config: DictConfig) -> None:
     for cell in found:
         spread = "" if cell.std is None else f"{cell.std:.4f}"
         table.add_row(cell.panel, cell.line, str(len(cell.runs)), f"{cell.mean:.4f}", spread)
-    tell(table)
+    echo(table)
     for path in sweep.failed:
-        tell(f"failed, and left out: {path}")
-    curves: dict[str, dict[str, list[figures.Curve]]] = {}
+        echo(f"failed and left out: {path}")
+    curves: dict[str, dict[str, list[Curve]]] = {}
     for cell in found:
-        with_curve: list[figures.Curve] = [run.curve for run in cell.runs if run.curve]
+        with_curve: list[Curve] = [run.curve for run in cell.runs if run.curve]
         if with_curve:
             curves.setdefault(cell.panel, {})[cell.line] = with_curve
     output = Path(config.output or sweep.folder / "sweep.png")
     if curves:
-        tell(f"drawn to {figures.save(figures.sweep_curves(curves), output)}")
-    drawn = figures.samples_of_models(
+        echo(f"written: {figures.save(figures.sweep_curves(curves), output)}")
+    drawn = checked(figures.samples_of_models)(
         _models(found, config), config.n_columns, config.temperature, config.seed
     )
     beside = output.with_name(f"{output.stem}_samples.png")
-    tell(f"samples of the first run of each to {figures.save(drawn, beside)}")
+    echo(f"written: {figures.save(drawn, beside)}, samples of the first run of each")
 
 
-def _models(found: list[Cell], config: DictConfig) -> Iterator[tuple[str, glow.Glow]]:
-    """Yield the model of the first run of each cell, one at a time, and what to call it."""
+def _models(found: list[Cell], config: DictConfig) -> Iterator[tuple[str, ImageFlow]]:
+    """Yield the model of the first run of each cell, one at a time, with its label."""
+    import glow
+    from glow.runs.run_folder import RunFolder
+
     for cell in found:
         label = f"{cell.panel} {config.lines.rpartition('.')[2]}={cell.line}".strip()
-        checkpoint = RunFolder(cell.runs[0].path).kept
+        path = RunFolder(cell.runs[0].path).selected_checkpoint
         try:
-            yield label, glow.load(checkpoint, map_location=config.device, trusted=config.trusted)
+            model = glow.load(path, map_location=config.device, trusted=config.trusted)
         except (OSError, ValueError) as error:
-            tell(f"no samples of {label}: {error}")
+            echo(f"no samples of {label}: {error}")
+        else:
+            yield label, model.frozen()
 
 
 if __name__ == "__main__":

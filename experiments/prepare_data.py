@@ -1,39 +1,47 @@
-"""Build a cache and tell what is in it: python experiments/prepare_data.py data=cifar10."""
+"""Decode a data source and summarize it: python experiments/prepare_data.py data=cifar10."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from hydra.utils import instantiate
-from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.table import Table
-from torch import Tensor
 
-from glow import figures
-from glow.data import SPLITS, CachedDataModule, ImageDataModule, mean_and_std, pixel_counts
-from glow.entry_point import entry_point, tell
+from glow.runs.program import echo, entry_point
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from glow.data import ImageDataModule
 
 
 @entry_point("prepare_data")
 def main(config: DictConfig) -> None:
-    """Decode what is not decoded yet, read all of it, print its numbers, draw a contact sheet."""
-    data: ImageDataModule = instantiate(config.data)
+    """Decode and read all of a data set, print its statistics, and draw a contact sheet."""
+    from glow import figures
+    from glow.data import CachedDataModule
+    from glow.runs.building import build
+
+    data: ImageDataModule = build(config.data)
     data.prepare_data()
     data.setup()
     _print_pixels(data)
     if data.label_names:
         _print_labels(data)
     if isinstance(data, CachedDataModule):
-        tell(f"decoded images in {Path(data.cache_dir).resolve()}")
+        echo(f"decoded images in {Path(data.cache_dir).resolve()}")
     height, width = data.image_shape[1:]
     name = f"{type(data).__name__.lower()}_{height}x{width}.png"
     figure = _contact_sheet(data, config.n_rows, config.n_columns)
-    tell(f"written {figures.save(figure, Path(config.folder) / name)}")
+    echo(f"written: {figures.save(figure, Path(config.folder) / name)}")
 
 
 def _print_pixels(data: ImageDataModule) -> None:
     """Print the number of images, and mean and standard deviation of their pixels."""
+    from glow.data import SPLITS, mean_and_std, pixel_counts
+
     table = Table(title=f"{type(data).__name__}, {data.image_shape}, pixels from 0 to 1")
     for heading in ("split", "images", "mean", "std"):
         table.add_column(heading, justify="left" if heading == "split" else "right")
@@ -44,7 +52,7 @@ def _print_pixels(data: ImageDataModule) -> None:
         mean, std = mean_and_std(counts)
         n_images = int(counts[0].sum()) // pixels
         table.add_row(name, f"{n_images:,}", _numbers(mean), _numbers(std))
-    tell(table)
+    echo(table)
 
 
 def _print_labels(data: ImageDataModule) -> None:
@@ -59,15 +67,21 @@ def _print_labels(data: ImageDataModule) -> None:
         columns.append(per_label.tolist())
     for name, *counts in zip(data.label_names, *columns, strict=True):
         table.add_row(name, *(f"{count:,}" for count in counts))
-    tell(table)
+    echo(table)
 
 
 def _contact_sheet(data: ImageDataModule, n_rows: int, n_columns: int) -> Figure:
-    """Draw images of each split, and those for training as training sees them, too."""
+    """Draw images of each split, and those for training also as training sees them."""
+    import numpy as np
+    import torch
+
+    from glow import figures
+    from glow.data import SPLITS
+
     sets: dict[str, Tensor] = {}
     for split in SPLITS:
         dataset = data.dataset(split)
-        sets[split], _ = dataset.__getitems__(dataset.of_many_classes(n_rows * n_columns))
+        sets[split], _ = dataset.__getitems__(dataset.indices_across_classes(n_rows * n_columns))
     if data.max_shift or data.flip:
         sets["augmented"] = data.augmentation(sets["train"], np.random.default_rng(data.seed))
     rows: list[Tensor] = []

@@ -1,20 +1,21 @@
-"""Make the README's tables from the record: python experiments/results.py."""
+"""Make the tables of experiments/README.md from the record: python experiments/results.py."""
 
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from glow.entry_point import entry_point, tell
-from glow.report import fill, tables
+from glow.runs.program import echo, entry_point
 
 
 @entry_point("results")
 def main(config: DictConfig) -> None:
     """Rewrite the tables in place."""
+    from glow.runs.report import fill, tables
+
     readme = Path(config.readme)
     found = tables(Path(config.results))
     readme.write_text(fill(readme.read_text(), found))
-    tell(f"{len(found)} tables in {readme}: {', '.join(found)}")
+    echo(f"{len(found)} tables in {readme}: {', '.join(found)}")
 
 
 if __name__ == "__main__":

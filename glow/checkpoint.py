@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain Python that rebuild a Glow without Hydra and without Lightning."""
+"""Checkpoints: tensors and plain Python that rebuild a model without Hydra and Lightning."""
 
 import functools
 import hashlib
@@ -12,18 +12,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glow.model import Glow
+from glow.models import ImageFlow
 
-SPEC_KEY = "glow"  # where a checkpoint keeps what the model is built from
-TRUSTED = ("glow.layers", "glow.model")  # what provides the parts of every model
-RAW_KEY = "current_model_state"  # where Lightning puts the weights that it has averaged
-PREFIX = "model."  # what GlowModule's state_dict puts before the names of the model's
+DESCRIPTION_KEY = "image_flow"  # where a checkpoint keeps how its model is built
+EARLIER_KEY = "glow"  # the key of checkpoints of an earlier layout
+TRUSTED = ("glow.bijections", "glow.nets", "glow.dequantizers", "glow.models")
+RAW_KEY = "current_model_state"  # where Lightning keeps the weights whose averages it stores
+PREFIX = "model."  # what the state_dict of an ImageFlowModule puts before the names of the model's
 
 
-def save(model: Glow, path: str | Path) -> None:
-    """Write a model to a file that ``load`` and ``torch.load(weights_only=True)`` can open."""
+def save(model: ImageFlow, path: str | Path) -> None:
+    """Write a model to a file that ``load`` and ``torch.load(weights_only=True)`` can open.
+
+    Args:
+        model: The model.
+        path: The file to write.
+
+    Raises:
+        ValueError: If the model is frozen, or was not built by a class of models.
+        TypeError: If a part of the model cannot be described; see ``describe``.
+    """
     state = {PREFIX + name: value for name, value in model.state_dict().items()}
-    torch.save({SPEC_KEY: describe(model), "state_dict": state}, path)
+    torch.save({DESCRIPTION_KEY: describe(model), "state_dict": state}, path)
 
 
 def load(
@@ -32,19 +42,30 @@ def load(
     map_location: str | torch.device = "cpu",
     raw: bool = False,
     trusted: Sequence[str] = (),
-) -> Glow:
-    """Rebuild the model of a file that ``save`` or the training has written, ready to evaluate.
+) -> ImageFlow:
+    """Rebuild the model of a file that ``save`` or the training wrote, in evaluation mode.
 
-    Nothing but layers is built from what the file says, those of ``glow.layers`` and of the further
-    packages that ``trusted`` names, for models that have layers of yours. Where training has
-    averaged the weights, it is the averages that are loaded, or with ``raw`` the weights. Raises
-    ``FileNotFoundError`` where there is no file and ``ValueError`` where it holds no model, or one
-    with parts from elsewhere, or there is no such device.
+    The file can only build parts that this package provides, and those of the packages in
+    ``trusted``. If training averaged the weights, the averages are loaded.
+
+    Args:
+        path: The file.
+        map_location: The device for the model.
+        raw: Whether to load the weights themselves instead of their averages.
+        trusted: Further packages that may provide parts, for models with layers of your own.
+
+    Returns:
+        The model.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file holds no model, or one of an earlier layout, or with parts from
+            elsewhere; or if there is no such device.
     """
     checkpoint = _read(path)
-    model = build(checkpoint[SPEC_KEY], (*TRUSTED, *trusted))
-    if not isinstance(model, Glow):
-        raise ValueError(f"{path} describes a {type(model).__name__}, not a Glow")
+    model = build(checkpoint[DESCRIPTION_KEY], (*TRUSTED, *trusted))
+    if not isinstance(model, ImageFlow):
+        raise ValueError(f"{path} describes a {type(model).__name__}, which is not an ImageFlow")
     state = model_state(checkpoint, raw=raw)
     model.to(next(value.dtype for value in state.values() if value.is_floating_point()))
     model.load_state_dict(state)
@@ -55,26 +76,38 @@ def load(
 
 
 def holds_averages(path: str | Path) -> bool:
-    """Return whether a checkpoint holds averages of the weights beside the weights."""
+    """Return whether a checkpoint holds averages of the weights in addition to the weights."""
     return RAW_KEY in _read(path)
 
 
 def _read(path: str | Path) -> dict[str, Any]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}: expected a file such as best.ckpt")
-    no_glow = f"{path} holds no Glow: expected a file that glow.save or experiments/train.py wrote"
+    no_model = (
+        f"{path} holds no model: expected a file that glow.save or experiments/train.py wrote"
+    )
     try:
-        # Mapped: what is not wanted of it, the state of an optimizer say, is never read.
+        # Mapped, so that parts which are not needed, such as the optimizer's state, are never read.
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # whatever the unpickler makes of bytes that are no checkpoint
-        raise ValueError(no_glow) from error
-    if not isinstance(checkpoint, dict) or SPEC_KEY not in checkpoint:
-        raise ValueError(no_glow)
+    except Exception as error:  # whatever the unpickler raises for a file of another kind
+        raise ValueError(no_model) from error
+    if isinstance(checkpoint, dict) and EARLIER_KEY in checkpoint:
+        raise ValueError(
+            f"{path} was written by an earlier version of this project, whose layers had other "
+            "names, and cannot be loaded by this one: train the model again, or use that version"
+        )
+    if not isinstance(checkpoint, dict) or DESCRIPTION_KEY not in checkpoint:
+        raise ValueError(no_model)
     return checkpoint
 
 
 def model_state(checkpoint: Mapping[str, Any], *, raw: bool = False) -> dict[str, Tensor]:
-    """Return the state of the model itself from what a checkpoint holds."""
+    """Return the ``state_dict`` of the model from the content of a checkpoint.
+
+    Args:
+        checkpoint: What ``torch.load`` returned.
+        raw: Whether to take the weights instead of their averages, if there are any.
+    """
     key = RAW_KEY if raw and RAW_KEY in checkpoint else "state_dict"
     state: Mapping[str, Tensor] = checkpoint[key]
     return {
@@ -82,12 +115,12 @@ def model_state(checkpoint: Mapping[str, Any], *, raw: bool = False) -> dict[str
     }
 
 
-def fingerprint(model: Glow) -> str:
-    """Return 16 hexadecimal digits that tell this model, its weights included, from all others.
+def fingerprint(model: ImageFlow) -> str:
+    """Return 16 hexadecimal digits that identify a model, including its weights.
 
-    They are the same for any ``memory`` and device; weights count as far as float32 tells them.
+    They do not depend on the device or on ``memory``. Weights are compared in float32.
     """
-    description = describe(model) | {"memory": None}
+    description = {key: value for key, value in describe(model).items() if key != "memory"}
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
     for name, value in model.state_dict().items():
         value = value.float() if value.is_floating_point() else value
@@ -99,16 +132,25 @@ def fingerprint(model: Glow) -> str:
 def describe(part: Any) -> Any:
     """Return plain Python from which ``build`` makes the same model.
 
-    The form is Hydra's: ``_target_`` names a class or function, ``_partial_`` says that it is
-    handed on with its arguments rather than called. Raises ``TypeError`` for what has no such form,
-    a lambda, say.
+    The form is Hydra's: ``_target_`` names a class or a function, and ``_partial_`` says that it is
+    passed on with its arguments instead of called.
+
+    Raises:
+        ValueError: If a model is frozen, or was not built by a class of models.
+        TypeError: If a part cannot be described, such as a lambda.
     """
     match part:
-        case Glow():
+        case ImageFlow():
+            if part.config is None:
+                raise ValueError(
+                    f"this {type(part).__name__} cannot be saved: it is frozen, or was built from "
+                    "parts by hand. Save the model that it was made from, or build it by a class "
+                    "such as glow.Glow"
+                )
             return _description(type(part), part.config)
         case functools.partial():
             if part.args:
-                raise TypeError(f"{part} has arguments without a name: give them as keywords")
+                raise TypeError(f"{part} has positional arguments: pass them as keywords")
             return _description(part.func, part.keywords, _partial_=True)
         case Mapping():
             return {key: describe(value) for key, value in part.items()}
@@ -131,8 +173,16 @@ def _description(target: Any, arguments: Mapping[str, Any], **flags: bool) -> di
     return {"_target_": name, **flags, **{k: describe(v) for k, v in arguments.items()}}
 
 
-def build(description: Any, trusted: Sequence[str]) -> Any:
-    """Make what ``describe`` described, from layers of the modules in ``trusted`` only."""
+def build(description: Any, trusted: Sequence[str] = TRUSTED) -> Any:
+    """Make what ``describe`` described, from parts of the packages in ``trusted`` only.
+
+    Args:
+        description: What ``describe`` returned.
+        trusted: The packages that may provide parts.
+
+    Raises:
+        ValueError: If a part comes from elsewhere, or does not exist.
+    """
     if isinstance(description, list):
         return [build(item, trusted) for item in description]
     if not isinstance(description, dict):
@@ -150,7 +200,7 @@ def _resolve(name: str, trusted: Sequence[str]) -> Callable[..., Any]:
     module, _, attribute = name.rpartition(".")
     if not any(f"{module}.".startswith(f"{t}.") for t in trusted):
         raise ValueError(
-            f"the model has a part {name}, and only {', '.join(trusted)} may provide parts; "
+            f"the model has a part {name}, but only {', '.join(trusted)} may provide parts; "
             f"if you trust {module}, add it to trusted"
         )
     try:
@@ -158,7 +208,7 @@ def _resolve(name: str, trusted: Sequence[str]) -> Callable[..., Any]:
     except ImportError as error:
         raise ValueError(f"the model has a part {name}, but there is no {module}") from error
     is_layer = inspect.isclass(target) and issubclass(target, nn.Module)
-    # What a module has only imported from elsewhere is not its own to provide.
+    # A module provides what it defines, not what it imports.
     if not (is_layer or inspect.isfunction(target)) or target.__module__ != module:
         raise ValueError(f"the model has a part {name}, which is no layer or function of {module}")
     return target

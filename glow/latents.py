@@ -15,8 +15,20 @@ from torch import Tensor
 class Latents(tuple[Tensor, ...]):
     """The noise of every level, ``(eps_1, ..., eps_L)``, finest first, each (B,C_l,H_l,W_l).
 
-    Under the model every entry is N(0, 1) and independent of the others, so whatever is done to
-    images is arithmetic here: ``latents.map(lambda eps: 0.7 * eps)``.
+    Under the model all entries are independent and N(0, 1), so temperature, interpolation and edits
+    of images are arithmetic here: ``latents.map(lambda eps: 0.7 * eps)``.
+
+    Args:
+        levels: One tensor per level, finest first.
+
+    Raises:
+        ValueError: If there is no level, or levels hold different numbers of images.
+
+    >>> latents = Latents([torch.zeros(2, 3, 4, 4), torch.zeros(2, 12, 2, 2)])
+    >>> latents
+    Latents((2, 3, 4, 4), (2, 12, 2, 2))
+    >>> latents.flatten().shape
+    torch.Size([2, 96])
     """
 
     __slots__ = ()
@@ -48,16 +60,24 @@ class Latents(tuple[Tensor, ...]):
         return Latents(function(eps) for eps in self)
 
     def flatten(self) -> Tensor:
-        """Join all levels, finest first, to vectors (B, C*H*W)."""
+        """Concatenate all levels, finest first, to vectors (B,C*H*W)."""
         return torch.cat([eps.flatten(1) for eps in self], dim=1)
 
     @classmethod
     def unflatten(cls, vectors: Tensor, shapes: Sequence[tuple[int, ...]]) -> Latents:
-        """Cut vectors (B, C*H*W) into levels of these shapes; the inverse of ``flatten``."""
+        """Cut vectors into levels; the inverse of ``flatten``.
+
+        Args:
+            vectors: Vectors (B,C*H*W).
+            shapes: The shape (C_l,H_l,W_l) of every level, finest first.
+
+        Raises:
+            ValueError: If the vectors are not as long as the levels together.
+        """
         sizes = [math.prod(shape) for shape in shapes]
         if vectors.ndim != 2 or vectors.shape[1] != sum(sizes):
             raise ValueError(
-                f"levels of shape {list(shapes)} hold {sum(sizes)} numbers an image, "
+                f"levels of shape {list(shapes)} hold {sum(sizes)} numbers per image, "
                 f"got vectors of shape {tuple(vectors.shape)}"
             )
         parts = torch.split(vectors, sizes, dim=1)
@@ -66,12 +86,16 @@ class Latents(tuple[Tensor, ...]):
     def save(self, path: str | Path) -> None:
         """Write the levels to an npz file, as arrays ``eps_1``, ``eps_2``, ..."""
         arrays = {f"eps_{i}": eps.detach().cpu().numpy() for i, eps in enumerate(self, start=1)}
-        with Path(path).open("wb") as file:  # a file object: numpy would add a suffix to a name
+        with Path(path).open("wb") as file:  # given a name, numpy would add a suffix to it
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | Path) -> Latents:
-        """Read what ``save`` wrote; raise ``ValueError`` where the file holds something else."""
+        """Read a file that ``save`` wrote.
+
+        Raises:
+            ValueError: If the file does not hold latents.
+        """
         try:
             arrays = np.load(path)
             names = [f"eps_{i}" for i in range(1, len(arrays.files) + 1)]

@@ -1,4 +1,4 @@
-"""The noise of dequantization, where it must come out the same again."""
+"""Noise of dequantization that can be drawn again, per step of training or per image."""
 
 import zlib
 
@@ -7,27 +7,41 @@ import torch
 from torch import Tensor
 
 
-def noise_like(images: Tensor, *key: int) -> Tensor:
-    """Return noise of the images' shape, uniform in [0, 1), that depends on the key alone.
+def noise_per_step(images: Tensor, *key: int) -> Tensor:
+    """Draw noise that depends on a key alone.
 
-    With the batch's number in the key, a resumed run meets the noise that it would have met without
-    the break.
+    With the number of the batch in the key, a resumed run draws the noise that it would have drawn
+    without the interruption.
+
+    Args:
+        images: Images (B,C,H,W); only their shape and device matter.
+        key: Non-negative integers, such as the seed, the rank and the number of the batch.
+
+    Returns:
+        Noise (B,C,H,W), uniform in [0, 1).
     """
     seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
     generator = torch.Generator(images.device).manual_seed(seed)
     return torch.rand(images.shape, device=images.device, generator=generator)
 
 
-def noise_of(images: Tensor, sample: int = 0) -> Tensor:
-    """Return noise of the images' shape, uniform in [0, 1), of which each image determines its own.
+def noise_per_image(images: Tensor, sample: int = 0) -> Tensor:
+    """Draw noise that each image determines for itself, for evaluation.
 
-    So an evaluation gives the same value whenever, and in whatever batches and processes it runs.
-    The samples of an image are independent.
+    The value of an evaluation then depends neither on when it runs nor on how the images are split
+    into batches and processes.
+
+    Args:
+        images: uint8 images (B,C,H,W).
+        sample: The number of the draw; the draws for one image are independent.
+
+    Returns:
+        Noise (B,C,H,W), uniform in [0, 1).
     """
-    # Into one number of 32 bits, as a generator on the CPU takes no more of its seed.
-    told = sample.to_bytes(8, "little") if sample else b""
-    seeds = [zlib.crc32(image.numpy().tobytes() + told) for image in images.cpu()]
-    shares = [
+    # A generator on the CPU takes 32 bits of its seed.
+    suffix = sample.to_bytes(8, "little") if sample else b""
+    seeds = [zlib.crc32(image.numpy().tobytes() + suffix) for image in images.cpu()]
+    draws = [
         torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds
     ]
-    return torch.stack(shares).to(images.device)
+    return torch.stack(draws).to(images.device)

@@ -7,16 +7,11 @@ import pytest
 import torch
 
 import glow
+from glow.bijections import AdditiveCoupling, AffineCoupling, ShufflePermutation
+from glow.bijections.scale_map import floored_sigmoid
 from glow.checkpoint import TRUSTED, build, describe
-from glow.layers import (
-    AdditiveCoupling,
-    AffineCoupling,
-    ClassConditionalPrior,
-    CouplingNet,
-    ShufflePermutation,
-    StandardPrior,
-)
-from glow.layers.scale_map import floored_sigmoid
+from glow.models import ClassConditionalPrior, StandardPrior
+from glow.nets import MLP, CouplingNet
 
 
 def unusual_model() -> glow.Glow:
@@ -48,14 +43,14 @@ def test_a_file_rebuilds_the_model(tmp_path: Path) -> None:
 
 def test_the_description_is_plain_python() -> None:
     description = describe(unusual_model())
-    assert description["_target_"] == "glow.model.Glow"
+    assert description["_target_"] == "glow.models.glow.Glow"
     assert description["image_shape"] == [2, 8, 4]
     assert description["permutation"] == {
-        "_target_": "glow.layers.permutation.ShufflePermutation",
+        "_target_": "glow.bijections.permutation.ShufflePermutation",
         "_partial_": True,
     }
     assert description["coupling"]["scale_map"] == {
-        "_target_": "glow.layers.scale_map.floored_sigmoid",
+        "_target_": "glow.bijections.scale_map.floored_sigmoid",
         "_partial_": True,
         "floor": 0.2,
     }
@@ -81,15 +76,17 @@ print(glow.load("model.ckpt").log_prob(batch["images"], noise=batch["noise"]).to
     assert output.stdout.strip() == expected
 
 
-def test_parts_of_strangers_need_trust(model: glow.Glow) -> None:
+def test_parts_from_elsewhere_need_trust(model: glow.Glow) -> None:
     description = describe(model)
     description["permutation"] = {"_target_": "os.system", "command": "echo"}
-    with pytest.raises(ValueError, match=r"a part os\.system, and only glow\.layers, glow\.model "):
+    with pytest.raises(
+        ValueError, match=r"a part os\.system, but only glow\.bijections, glow\.nets, "
+    ):
         build(description, TRUSTED)
     for target in (
-        "glow.model.warnings",
-        "glow.layers.coupling.Tensor",
-        "glow.layers.split.nothing",
+        "glow.models.image_flow.warnings",
+        "glow.bijections.coupling.Tensor",
+        "glow.bijections.split.nothing",
     ):
         description["permutation"] = {"_target_": target}
         with pytest.raises(ValueError, match=f"{target}, which is no layer or function of"):
@@ -98,9 +95,9 @@ def test_parts_of_strangers_need_trust(model: glow.Glow) -> None:
     assert isinstance(build(trusted, (*TRUSTED, "torch.nn")), torch.nn.ReLU)
 
 
-@pytest.mark.parametrize("helper", ["glow.checkpoint._resolve", "glow.lightning_module._call"])
+@pytest.mark.parametrize("helper", ["glow.checkpoint._resolve", "glow.runs.building.build"])
 def test_the_project_s_own_helpers_are_no_way_in(helper: str) -> None:
-    with pytest.raises(ValueError, match=r"only glow\.layers, glow\.model may provide"):
+    with pytest.raises(ValueError, match=r"only glow\.bijections, .*glow\.models may provide"):
         build({"_target_": helper, "name": "posix.system", "trusted": ["posix"]}, TRUSTED)
 
 
@@ -109,26 +106,29 @@ def test_a_model_keeps_its_precision(model: glow.Glow, tmp_path: Path) -> None:
     assert glow.load(tmp_path / "model.pt").dtype == torch.float64
 
 
-def test_a_device_that_is_not_there_is_told(model: glow.Glow, tmp_path: Path) -> None:
+def test_a_device_that_does_not_exist_raises(model: glow.Glow, tmp_path: Path) -> None:
     glow.save(model, tmp_path / "model.pt")
     with pytest.raises(ValueError, match="this machine has no device gpu"):
         glow.load(tmp_path / "model.pt", map_location="gpu")
 
 
 def test_what_cannot_be_rebuilt_cannot_be_saved(tmp_path: Path) -> None:
-    for coupling, told in (
-        (lambda channels: AdditiveCoupling(channels), "define it at the top of a module"),
-        (partial(lambda channels: AdditiveCoupling(channels)), "define it at the top of a module"),
-        (partial(AdditiveCoupling, 4), "give them as keywords"),
+    for coupling, message in (
+        (lambda channels: AdditiveCoupling(channels, MLP), "define it at the top of a module"),
+        (
+            partial(lambda channels: AdditiveCoupling(channels, MLP)),
+            "define it at the top of a module",
+        ),
+        (partial(AdditiveCoupling, 4), "pass them as keywords"),
     ):
         description = {"coupling": coupling}
-        with pytest.raises(TypeError, match=told):
+        with pytest.raises(TypeError, match=message):
             describe(description)
     with pytest.raises(TypeError, match="cannot be saved with a model"):
         describe(object())
 
 
-def test_files_that_hold_no_model_are_told(tmp_path: Path) -> None:
+def test_files_without_a_model_raise(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no checkpoint at .*missing\.ckpt"):
         glow.load(tmp_path / "missing.ckpt")
     (tmp_path / "text.ckpt").write_text("not a checkpoint")
@@ -137,5 +137,12 @@ def test_files_that_hold_no_model_are_told(tmp_path: Path) -> None:
     (tmp_path / "hello.ckpt").write_text("hello world\n")
     (tmp_path / "metrics.csv").write_text("epoch,step\n")
     for name in ("text.ckpt", "other.ckpt", "empty.ckpt", "hello.ckpt", "metrics.csv"):
-        with pytest.raises(ValueError, match=f"{name} holds no Glow"):
+        with pytest.raises(ValueError, match=f"{name} holds no model"):
             glow.load(tmp_path / name)
+
+
+def test_a_checkpoint_of_the_earlier_layout_raises(tmp_path: Path) -> None:
+    description = {"_target_": "glow.model.Glow", "image_shape": [1, 8, 8]}
+    torch.save({"glow": description, "state_dict": {}}, tmp_path / "old.ckpt")
+    with pytest.raises(ValueError, match=r"old\.ckpt was written by an earlier version of this"):
+        glow.load(tmp_path / "old.ckpt")

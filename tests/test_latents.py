@@ -21,14 +21,14 @@ def test_flatten_and_unflatten_are_inverse(batch: int, shapes: list[tuple[int, .
     assert all(torch.equal(a, b) for a, b in zip(latents, again, strict=True))
 
 
-def test_they_survive_a_file(tmp_path: Path) -> None:
+def test_latents_survive_a_file(tmp_path: Path) -> None:
     latents = Latents([torch.randn(2, 3, 4, 4), torch.randn(2, 12, 2, 2)])
     latents.save(tmp_path / "latents")
     again = Latents.load(tmp_path / "latents")
     assert all(torch.equal(a, b) for a, b in zip(latents, again, strict=True))
 
 
-def test_they_are_a_sequence_of_levels() -> None:
+def test_latents_are_a_sequence_of_levels() -> None:
     latents = Latents([torch.zeros(2, 3, 4, 4), torch.ones(2, 12, 2, 2)])
     fine, coarse = latents
     assert fine is latents[0]
@@ -39,7 +39,7 @@ def test_they_are_a_sequence_of_levels() -> None:
     assert repr(latents) == "Latents((2, 3, 4, 4), (2, 12, 2, 2))"
 
 
-def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
+def test_another_file_raises(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
     (tmp_path / "text.npz").write_text("no numbers here")
     np.save(tmp_path / "array.npy", np.zeros(3))
@@ -48,10 +48,10 @@ def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
             Latents.load(tmp_path / name)
 
 
-def test_levels_that_do_not_fit_are_told() -> None:
+def test_levels_that_do_not_fit_raise() -> None:
     with pytest.raises(ValueError, match="the same number of images"):
         Latents([torch.zeros(2, 3, 4, 4), torch.zeros(3, 12, 2, 2)])
     with pytest.raises(ValueError, match="at least one level"):
         Latents([])
-    with pytest.raises(ValueError, match=r"hold 12 numbers an image, got .* \(2, 13\)"):
+    with pytest.raises(ValueError, match=r"hold 12 numbers per image, got .* \(2, 13\)"):
         Latents.unflatten(torch.zeros(2, 13), [(3, 2, 2)])

@@ -1,29 +1,22 @@
-"""Imports run one way, so that every file can be read with only those above it in mind."""
+"""Imports run one way, so that every room can be read with only those below it in mind."""
 
 import ast
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
+
 ORDER = (
-    ("glow.layers",),
-    ("glow.likelihood", "glow.latents", "glow.noise", "glow.optim", "glow.provenance"),
-    ("glow.flow",),
-    ("glow.model",),
-    ("glow.in_batches", "glow.checkpoint", "glow.reference"),
-    ("glow",),  # the package itself offers what is above
-    ("glow.manipulation", "glow.attributes", "glow.neighbours"),
-    (
-        "glow.benchmark",
-        "glow.out_of_distribution",
-        "glow.sample_quality",
-        "glow.data",
-        "glow.loggers",
-        "glow.run_folder",
-        "glow.entry_point",
-    ),
-    ("glow.figures", "glow.lightning_module"),
-    ("glow.callbacks", "glow.evaluation", "glow.sweep", "glow.trained_run"),
-    ("glow.record", "glow.report"),
+    ("glow.bijections", "glow.latents", "glow.likelihood", "glow.noise", "glow.data"),
+    ("glow.nets",),
+    ("glow.dequantizers",),
+    ("glow.models",),
+    ("glow.checkpoint",),
+    ("glow",),  # the package offers names of the rooms above
+    ("glow.analysis", "glow.interop"),
+    ("glow.figures",),
+    ("glow.training",),
+    ("glow.benchmark", "glow.runs"),
     ("experiments",),
 )
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
@@ -35,9 +28,9 @@ def module_of(path: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
-def imports_of(path: Path) -> set[str]:
+def imports_of(tree: ast.AST) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -46,40 +39,73 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-def rank_of(module: str) -> int | None:
+def room_of(module: str) -> str | None:
+    """Return the room in which a module is, or None for other packages."""
     while module not in RANKS:
         if "." not in module:
             return None
         module = module.rpartition(".")[0]
-    return RANKS[module]
+    return module
 
 
 def test_imports_run_one_way() -> None:
     for path in [*ROOT.glob("glow/**/*.py"), *ROOT.glob("experiments/*.py")]:
         module = module_of(path)
-        rank = rank_of(module)
-        assert rank is not None, f"{module} has no place in the order"
-        for imported in imports_of(path):
-            imported_rank = rank_of(imported)
-            same_package = (
-                rank_of(imported) == rank and imported.split(".")[:2] == (module.split(".")[:2])
-            )
-            if imported_rank is not None and not same_package:
-                assert imported_rank < rank, f"{module} imports {imported}"
+        room = room_of(module)
+        assert room is not None, f"{module} is in no room"
+        for imported in imports_of(ast.parse(path.read_text())):
+            other = room_of(imported)
+            if other is not None and other != room and module != "glow":
+                assert RANKS[other] < RANKS[room], f"{module} imports {imported}"
 
 
-def test_the_model_needs_torch_and_einops_alone() -> None:
-    last = RANKS["glow.manipulation"]
+def test_every_room_has_one_line_without_and() -> None:
+    for path in sorted(ROOT.glob("glow/*/__init__.py")):
+        line = ast.get_docstring(ast.parse(path.read_text()))
+        assert line is not None, path
+        assert "\n" not in line, path
+        assert " and " not in line, path
+
+
+def test_a_model_can_be_used_without_training_packages() -> None:
     for path in ROOT.glob("glow/**/*.py"):
-        rank = rank_of(module_of(path))
-        if rank is not None and rank <= last:
-            heavy = {name.split(".")[0] for name in imports_of(path)} & HEAVY
+        room = room_of(module_of(path))
+        if room is not None and RANKS[room] < RANKS["glow.analysis"] and room != "glow.data":
+            heavy = {name.split(".")[0] for name in imports_of(ast.parse(path.read_text()))} & HEAVY
             assert not heavy, f"{module_of(path)} imports {heavy}"
 
 
-def test_layers_import_nothing_but_torch_and_einops() -> None:
-    standard = {"abc", "collections", "contextlib", "dataclasses", "functools", "math", "typing"}
-    allowed = {"torch", "einops", "glow", *standard}
-    for path in ROOT.glob("glow/layers/*.py"):
-        found = {name.split(".")[0] for name in imports_of(path)}
+def test_bijections_and_nets_import_only_torch_and_einops() -> None:
+    allowed = {"torch", "einops", "glow", *sys.stdlib_module_names}
+    for path in [*ROOT.glob("glow/bijections/*.py"), *ROOT.glob("glow/nets/*.py")]:
+        found = {name.split(".")[0] for name in imports_of(ast.parse(path.read_text()))}
         assert found <= allowed, f"{path.name} imports {found - allowed}"
+
+
+def test_programs_import_nothing_heavy_before_their_config_is_composed() -> None:
+    for path in ROOT.glob("experiments/*.py"):
+        tree = ast.parse(path.read_text())
+        top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        for imported in imports_of(ast.Module(body=list(top), type_ignores=[])):
+            package = imported.split(".")[0]
+            fits = imported.startswith("glow.runs.program") if package == "glow" else True
+            assert fits, f"{path.name} imports {imported}"
+            light = package in {"glow", "hydra", "omegaconf", "rich", *sys.stdlib_module_names}
+            assert light, f"{path.name} imports {imported}"
+
+
+def test_no_test_imports_another() -> None:
+    for path in ROOT.glob("tests/**/*.py"):
+        for imported in imports_of(ast.parse(path.read_text())):
+            parts = imported.split(".")
+            is_test = parts[0] == "tests" and any(
+                part.startswith("test_") or part == "conftest" for part in parts[1:2] + parts[2:3]
+            )
+            assert not is_test, f"{path.name} imports {imported}"
+
+
+def test_no_private_part_of_another_package_is_used() -> None:
+    for path in [*ROOT.glob("glow/**/*.py"), *ROOT.glob("experiments/*.py")]:
+        for imported in imports_of(ast.parse(path.read_text())):
+            private = [part for part in imported.split(".") if part.startswith("_")]
+            assert private in ([], ["__future__"]), f"{path.name} imports {imported}"

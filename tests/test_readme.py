@@ -1,6 +1,7 @@
-"""What the README says can be done."""
+"""What the documents say can be done."""
 
 import hashlib
+import itertools
 import re
 import shlex
 from functools import partial
@@ -10,20 +11,32 @@ from typing import Any
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import glow
-from glow.layers import AdditiveCoupling, CouplingNet
-from tests.conftest import ROOT
+from glow.bijections import AdditiveCoupling
+from glow.nets import CouplingNet
 from tests.data.pictures import write_celeba
+from tests.paths import CONF, ROOT
 
-README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^python experiments/(\w+)\.py (.*)$", README, re.MULTILINE)
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-[EXAMPLE] = [block for block in BLOCKS if "glow.save" in block]
-[LAYER] = [block for block in BLOCKS if "class Householder" in block]
-GALLERY = [block for block in BLOCKS if block not in (EXAMPLE, LAYER)]
+README = ROOT / "README.md"
+GALLERY = ROOT / "experiments" / "README.md"
+CHOICES = CONF / "README.md"
+DOCUMENTS = (README, GALLERY, CHOICES, ROOT / "glow" / "data" / "README.md")
+COMMANDS = [
+    command
+    for document in DOCUMENTS
+    for command in re.findall(
+        r"^python experiments/(\w+)\.py (.*)$", document.read_text(), re.MULTILINE
+    )
+]
+
+
+def blocks(document: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
+
+
+EXAMPLE, LAYER = blocks(README)
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,10 +44,8 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     exec(EXAMPLE, {})
 
 
-def test_the_gallery_can_be_had_from_python(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One block goes on where the one before it ended."""
+def test_the_gallery_runs_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block continues the one before it."""
     write_celeba(tmp_path / "data", n=200)
     monkeypatch.chdir(tmp_path)
     coupling = partial(AdditiveCoupling, net=partial(CouplingNet, width=4))
@@ -44,55 +55,80 @@ def test_the_gallery_can_be_had_from_python(
     checkpoints.mkdir(parents=True)
     glow.save(model, checkpoints / "best.ckpt")
     names: dict[str, Any] = {}
-    for block in GALLERY:
+    for block in blocks(GALLERY):
         exec(block.replace("<run>", "run"), names)
-    for figure in re.findall(r'savefig\("(.*?)"\)', "".join(GALLERY)):
+    code = "".join(blocks(GALLERY))
+    for figure in re.findall(r'savefig\("(.*?)"\)', code):
         assert (tmp_path / figure).is_file()
-    told = re.findall(r"^(\w+)\b.*  # (?:uint8 )?\(([\d, ]+)\)", "".join(GALLERY), re.MULTILINE)
-    assert len(told) >= 4
-    for name, shape in told:
+    shapes = re.findall(r"^(\w+)\b.*  # (?:uint8 )?\(([\d, ]+)\)", code, re.MULTILINE)
+    assert len(shapes) >= 4
+    for name, shape in shapes:
         assert str(tuple(names[name].shape)) == f"({shape})", name
 
 
-def test_the_layer_is_a_bijection() -> None:
+@pytest.mark.parametrize("shape", [(3, 2, 2), (5,)])
+def test_the_layer_is_a_bijection(shape: tuple[int, ...]) -> None:
     names: dict[str, Any] = {"__name__": "householder"}
     exec(LAYER, names)
-    layer, x = names["Householder"](3).double(), torch.randn(2, 3, 2, 2, dtype=torch.float64)
+    layer, x = names["Householder"](shape[0]).double(), torch.randn(2, *shape).double()
     y, log_det = layer(x)
     torch.testing.assert_close(layer.inverse(y), x)
-    jacobian = torch.autograd.functional.jacobian(lambda image: layer(image[None])[0][0], x[0])
-    torch.testing.assert_close(torch.linalg.slogdet(jacobian.view(12, 12)).logabsdet, log_det[0])
+    jacobian = torch.autograd.functional.jacobian(lambda one: layer(one[None])[0][0], x[0])
+    size = x[0].numel()
+    expected = torch.linalg.slogdet(jacobian.view(size, size)).logabsdet
+    torch.testing.assert_close(expected, log_det[0])
+
+
+def jobs(arguments: str) -> list[list[str]]:
+    """Return the overrides of every job of a command."""
+    given = [a for a in shlex.split(arguments.replace("<run>", "run")) if not a.startswith("-")]
+    choices = []
+    for override in OverridesParser.create().parse_overrides(given):
+        if override.is_sweep_override():
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            assert override.input_line is not None
+            choices.append([override.input_line])
+    return [list(job) for job in itertools.product(*choices)]
 
 
 @pytest.mark.parametrize(("program", "arguments"), COMMANDS)
 def test_the_commands_compose(program: str, arguments: str) -> None:
-    given = [a for a in shlex.split(arguments.replace("<run>", "run")) if not a.startswith("-")]
-    overrides = OverridesParser.create().parse_overrides(given)
-    [jobs] = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-    assert len(jobs) == 1 or "-m " in arguments
-    for job in jobs:
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            compose(program, job)
+    found = jobs(arguments)
+    assert len(found) == 1 or "-m " in arguments
+    for job in found:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            compose(program, [override for override in job if override != "--help"])
 
 
-def test_what_it_points_to_exists() -> None:
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 200
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_and_paths_exist(document: Path) -> None:
+    text = document.read_text()
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z]+)`", README)) <= targets
-    for link in re.findall(r"\]\((?!http|#)(.*?)\)", README):
-        assert (ROOT / link).exists(), link
-    pictures = {path: (ROOT / path).read_bytes() for path in re.findall(r"\((\S*\.png)\)", README)}
-    hashes = {path: hashlib.sha256(picture).hexdigest() for path, picture in pictures.items()}
-    assert len(set(hashes.values())) == len(hashes) > 5, hashes
-    for path in re.findall(r"`((?:glow|conf|experiments|tests)/[\w/.]*)`", README):
+    assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets
+    for link in re.findall(r"\]\((?!http|#)(.*?)(?:#.*)?\)", text):
+        assert (document.parent / link).exists(), link
+    for path in re.findall(r"`((?:glow|conf|experiments|tests)/[\w/.]*)`", text):
         assert (ROOT / path).exists() or "householder" in path, path
-    headings = {h.lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", README, re.MULTILINE)}
-    assert set(re.findall(r"\]\(#(.*?)\)", README)) <= headings
+    headings = {h.lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#(.*?)\)", text)) <= headings
 
 
-def test_it_lists_every_choice() -> None:
-    rows = re.findall(r"^\| `([\w/@.]+)` \| (`.*) \|$", README, re.MULTILINE)
-    groups = {group.partition("@")[0]: set(re.findall(r"`(\w+)`", told)) for group, told in rows}
+def test_no_picture_of_the_gallery_is_another() -> None:
+    paths = re.findall(r"\((\S*\.png)\)", GALLERY.read_text())
+    hashes = {hashlib.sha256((GALLERY.parent / path).read_bytes()).hexdigest() for path in paths}
+    assert len(hashes) == len(paths) > 5
+
+
+def test_every_choice_is_listed() -> None:
+    rows = re.findall(r"^\| `([\w/]+)` \| (`.*) \|$", CHOICES.read_text(), re.MULTILINE)
+    groups = {group: set(re.findall(r"`(\w+)`", choices)) for group, choices in rows}
     assert len(groups) >= 10
-    for group, told in groups.items():
-        options = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")} - {"evaluation"}
-        assert told == options, group
+    for group, choices in groups.items():
+        options = {path.stem for path in (CONF / group).glob("*.yaml")}
+        assert choices == options, group

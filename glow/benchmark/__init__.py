@@ -1,4 +1,4 @@
-"""What a benchmark compares, and how it measures time and memory."""
+"""Measurements of speed, beside a peer's."""
 
 from glow.benchmark.case import OURS, PEER, Case
 from glow.benchmark.choices import Choice, choices

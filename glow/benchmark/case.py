@@ -1,4 +1,4 @@
-"""One subject of a benchmark: a Glow of ours under some setting, or a peer's."""
+"""One subject of a benchmark: our Glow with some setting, or a peer's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -10,26 +10,28 @@ import torch
 from torch import Tensor, nn
 
 import glow
-from glow.layers import AffineCoupling, CouplingNet, Memory
+from glow.bijections import AffineCoupling, Memory
 from glow.likelihood import bits_per_dim, standard_normal_log_prob
+from glow.nets import CouplingNet
+from glow.training.compilation import compile_steps
 
 PEER = "normflows"
-LEARNING_RATE = 1e-5  # so small that the weights, and so the numbers, stay what they are
+LEARNING_RATE = 1e-5  # so small that the weights, and so the timings, hardly change
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What one subject of ours has of its own."""
+    """In what one subject differs from our default."""
 
     memory: Memory = "keep"
     bf16: bool = False
-    tf32: bool = False  # of a GPU
+    tf32: bool = False  # on a GPU
     compiled: bool = False
 
 
 OURS = {
     "glow": Setting(),
-    "checkpoint": Setting(memory="checkpoint"),
+    "recompute": Setting(memory="recompute"),
     "reverse": Setting(memory="reverse"),
     "bf16 nets": Setting(bf16=True),
     "tf32": Setting(tf32=True),
@@ -42,8 +44,15 @@ OURS = {
 class Case:
     """A subject at one size, with its optimizer and a batch of random images.
 
-    ``subject`` is a key of ``OURS``, or ``PEER``, whose model is its own Glow of the same K, L and
-    width.
+    Args:
+        subject: A key of ``OURS``, or ``PEER``, whose model is the peer's Glow of the same size.
+        n_steps: The number of steps per level, K.
+        image_shape: The shape (C,H,W) of an image.
+        n_levels: The number of levels, L.
+        width: The width of the networks.
+        batch_size: The number of images in a batch.
+        n_samples: The number of images to sample at once.
+        device: Where to run.
     """
 
     subject: str
@@ -65,11 +74,11 @@ class Case:
 
     @property
     def precision(self) -> str:
-        """That of most of the work."""
+        """The precision of most of the work."""
         return "bfloat16" if self.setting.bf16 else "float32"
 
     def operations(self) -> dict[str, Callable[[], Any]]:
-        """Return what is timed, by name."""
+        """Return the operations to time, by name."""
         if self.subject == PEER:
             x = self.images / 256
             return {
@@ -92,11 +101,12 @@ class Case:
         self.optimizer.zero_grad()
         with _tf32_products() if self.setting.tf32 else nullcontext():
             with torch.autocast(self.device, torch.bfloat16, enabled=self.setting.bf16):
-                loss = self._loss()
+                loss = self.loss()
             loss.backward()
         self.optimizer.step()
 
-    def _loss(self) -> Tensor:
+    def loss(self) -> Tensor:
+        """Return the loss of the batch."""
         if self.subject == PEER:
             return self.model.forward_kld(self.images / 256)
         latents, log_det = self.model(self.images)
@@ -119,7 +129,7 @@ class Case:
         )
         model.initialize(self.images.cpu())
         if self.setting.compiled:
-            model.flow.compile_steps()
+            compile_steps(model)
         return model
 
     def _peer(self) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The choices that make a Glow fast, each beside the way that it replaces, one by one."""
+"""Choices that make a Glow fast, each beside its alternative."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,18 +7,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glow.layers import ActNorm, Bijection, Chain, EdgeConv2d, LUInvertibleConv, NormalizedConv
-from glow.layers.convolution import convolve, gather
-from glow.layers.edge_conv import edge_bias
+from glow.bijections import ActNorm, ActNormLinear, Bijection, Chain, LULinear
+from glow.nets import EdgeConv2d, edge_map
+from glow.nets.convolution import convolve, gather
 
 Run = Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Two ways to compute the same: the plain one, and the one that was thought to be better.
+    """Two ways to compute the same.
 
-    ``taken`` says whether it is what the layers do.
+    Args:
+        name: What is chosen.
+        plain: The plain way.
+        chosen: The way that might be better.
+        taken: Whether the layers do it the second way.
     """
 
     name: str
@@ -30,9 +34,17 @@ class Choice:
 def choices(
     *, channels: int, width: int, side: int, batch_size: int, n_steps: int, device: str
 ) -> list[Choice]:
-    """Return the choices at the size of one level: (batch_size,channels,side,side).
+    """Return the choices at the size of one level.
 
-    Each way runs forward and backward, but for the inverse, and returns what it has computed.
+    Each way runs forward and backward, except the inverse, and returns its result.
+
+    Args:
+        channels: The number of channels of the level.
+        width: The width of the networks.
+        side: The height and width of the level.
+        batch_size: The number of images.
+        n_steps: The number of steps, K.
+        device: Where to run.
     """
     with torch.device(device):
         half = channels // 2
@@ -42,11 +54,12 @@ def choices(
         into, middle = EdgeConv2d(half, width), EdgeConv2d(width, width, 1, edge_indicator=False)
         out = EdgeConv2d(width, channels)
         inner, outer = ActNorm(width), ActNorm(channels)
-        convs = [LUInvertibleConv(channels) for _ in range(n_steps)]
-        normalized = NormalizedConv(outer, convs[0]).eval()
+        convs = [LULinear(channels) for _ in range(n_steps)]
+        normalized = ActNormLinear(outer, convs[0])
         for parameter in (into.edge_weight, outer.bias, outer.log_scale, inner.log_scale):
             assert parameter is not None
-            nn.init.normal_(parameter, std=0.1)  # from 0, where the two ways would hardly differ
+            nn.init.normal_(parameter, std=0.1)  # at 0 the two ways would hardly differ
+        frozen = normalized.frozen()
     n_gathered = images[..., :1].numel()
     return [
         Choice(
@@ -75,9 +88,9 @@ def choices(
             _trained(lambda x: normalized(x)[0], state, outer, convs[0]),
         ),
         Choice(
-            "inverse of the 1x1 convolution: its matrix remembered",
-            lambda: _inverted(normalized.train(), state),
-            lambda: _inverted(normalized.eval(), state),
+            "inverse of the 1x1 convolution: its matrix frozen",
+            lambda: _inverted(normalized, state),
+            lambda: _inverted(frozen, state),
         ),
         Choice(
             "patches from F.unfold instead of views",
@@ -101,7 +114,7 @@ def choices(
 
 
 def _trained(compute: Callable[[Tensor], Tensor], x: Tensor, *modules: nn.Module) -> Run:
-    """Return what runs a computation and its backward pass."""
+    """Return a function that runs a computation and its backward pass."""
 
     def run() -> Tensor:
         for module in modules:
@@ -129,7 +142,7 @@ def _channels_last_conv(x: Tensor, conv: EdgeConv2d) -> Tensor:
 
 
 def _with_indicator(x: Tensor, conv: EdgeConv2d) -> Tensor:
-    """Convolve as the reference does: with one more channel, 1 where the image is padded."""
+    """Convolve as the reference does: with one more channel, which is 1 in the padding."""
     padded = F.pad(x, (0, 1, 1, 1, 1, 1))
     padded[..., -1] = 1
     padded[:, 1:-1, 1:-1, -1] = 0
@@ -141,7 +154,7 @@ def _with_indicator(x: Tensor, conv: EdgeConv2d) -> Tensor:
 
 def _edge_map(conv: EdgeConv2d, side: int) -> Tensor:
     assert conv.edge_weight is not None
-    return edge_bias(conv.edge_weight, side, side)
+    return edge_map(conv.edge_weight, side, side)
 
 
 def _normalized_after(x: Tensor, actnorm: ActNorm) -> Tensor:
@@ -160,8 +173,8 @@ def _unfold(x: Tensor) -> Tensor:
     return taps.reshape(len(x), *x.shape[1:3], -1)
 
 
-def _matrices(convs: list[LUInvertibleConv]) -> Tensor:
-    """Build them all at once."""
+def _matrices(convs: list[LULinear]) -> Tensor:
+    """Build all matrices at once."""
     packed = torch.stack([conv.lu for conv in convs])
     identity = torch.eye(packed.shape[-1], device=packed.device, dtype=packed.dtype)
     lower = packed.tril(-1) + identity

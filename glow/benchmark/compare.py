@@ -1,4 +1,4 @@
-"""Measure subjects of one size side by side."""
+"""Measure several subjects side by side."""
 
 import multiprocessing
 import statistics
@@ -16,7 +16,7 @@ from glow.benchmark.choices import choices
 from glow.benchmark.measure import megabytes_held, megabytes_peak, seconds
 
 Key = TypeVar("Key")
-Size = Mapping[str, Any]  # the arguments of a Case but its subject
+Size = Mapping[str, Any]  # the arguments of a Case without its subject
 
 
 def compare_subjects(
@@ -24,9 +24,14 @@ def compare_subjects(
 ) -> list[dict[str, Any]]:
     """Return one row for each subject: its times, taken turn by turn, and its memory.
 
-    The GFLOP/s of all of them are those of the work that ``glow`` does in the same time: what
-    others compute twice, or a peer in another way, does not count. ``rates`` are those of large
-    matrix products, in GFLOP/s, by the name of the precision.
+    GFLOP/s count the work of the subject ``glow``: what others compute twice, or what a peer
+    computes in another way, does not count.
+
+    Args:
+        subjects: The subjects.
+        size: The size of all of them.
+        n_rounds: The number of rounds after a first one that warms up.
+        rates: The GFLOP/s of large matrix products, by the name of the precision.
     """
     with _quiet():
         cases = {subject: Case(subject=subject, **size) for subject in subjects}
@@ -67,7 +72,7 @@ def compare_subjects(
 
 
 def compare_choices(size: Size, n_rounds: int) -> list[dict[str, Any]]:
-    """Return one row for each choice and each of the finest and the coarsest level."""
+    """Return one row for each choice, at the finest level and at the coarsest."""
     rows = []
     for level in sorted({1, size["n_levels"]}):
         channels = size["image_shape"][0] * 2 ** (level + 1)
@@ -94,7 +99,7 @@ WAYS = ("plain", "chosen")
 def _turn_by_turn(
     operations: Mapping[Key, Callable[[], Any]], n_rounds: int, device: str
 ) -> dict[Key, list[float]]:
-    """Return the seconds of every operation, in every round but the first, which warms up."""
+    """Return the seconds of every operation in every round after the first, which warms up."""
     taken: dict[Key, list[float]] = {key: [] for key in operations}
     for turn in range(n_rounds + 1):
         for key, operation in operations.items():
@@ -113,8 +118,7 @@ def _in_a_fresh_process(function: Callable[..., Any], argument: Any) -> Any:
 def _memory(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a case, and the megabytes that two training steps need.
 
-    ``activations`` is the peak less what is held by the model, its gradients and the state of the
-    optimizer before the first of them.
+    Activations are the peak minus the memory of the model, its gradients and the optimizer.
     """
     with _quiet():
         case = Case(**settings)
@@ -134,7 +138,7 @@ def _memory(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the peer is warned of to itself."""
+    """Silence warnings about the peer."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""Sources of images, each a Lightning data module."""
+"""Sources of images, each one a Lightning data module."""
 
 from glow.data.augmentation import Augmentation
 from glow.data.cached_data_module import CachedDataModule
@@ -10,8 +10,9 @@ from glow.data.image_data_module import SPLITS, Batch, ImageDataModule, ImageDat
 from glow.data.mnist import MNIST, FashionMNIST, PaddedMNIST
 from glow.data.npz import NPZ
 from glow.data.pixel_statistics import mean_and_std, pixel_counts
-from glow.data.selection import Selection, drawn_indices, fit_file, fit_images, select
+from glow.data.selection import Selection, fit_file, fit_images, random_indices, select
 from glow.data.training_order import TrainingOrder, batches_done
+from glow.data.training_plan import TrainingPlan
 
 __all__ = [
     "CIFAR10",
@@ -31,11 +32,12 @@ __all__ = [
     "Selection",
     "SplitName",
     "TrainingOrder",
+    "TrainingPlan",
     "batches_done",
-    "drawn_indices",
     "fit_file",
     "fit_images",
     "mean_and_std",
     "pixel_counts",
+    "random_indices",
     "select",
 ]

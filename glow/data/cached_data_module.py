@@ -12,10 +12,19 @@ from glow.data.image_data_module import SPLITS, Batch, ImageDataModule, SplitNam
 
 @dataclass(kw_only=True, eq=False)
 class CachedDataModule(ImageDataModule):
-    """A source whose images are decoded once, into ``cache_dir``, and read from there ever after.
+    """A source that decodes its images once, into ``cache_dir``, and then reads them from there.
 
-    The images stay on the disk: what training reads of them is the system's to keep in memory, one
-    copy for all processes. A subclass says what the images of a split depend on, and decodes them.
+    The images stay on disk and are mapped into memory, so all processes share the one copy that the
+    operating system caches. Several processes may call ``prepare_data`` at once; one of them
+    decodes.
+
+    A subclass decodes the images of a split, and names what they depend on.
+
+    Args:
+        root: The folder of the source's files.
+        cache_dir: The folder of the decoded images. It may be deleted at any time.
+
+    See ``ImageDataModule`` for the other arguments.
     """
 
     root: str
@@ -24,30 +33,31 @@ class CachedDataModule(ImageDataModule):
 
     @abstractmethod
     def identity(self, split: SplitName) -> Mapping[str, Any]:
-        """Return what the images and labels of a split depend on, as JSON can write it.
+        """Return what the images and labels of a split depend on, besides root and image shape.
 
-        Beside that, they depend on ``root`` and ``image_shape``.
+        Keys and values must be representable in JSON. Images are decoded again when any of them
+        changes.
         """
 
     @abstractmethod
     def decode(self, split: SplitName) -> Iterable[Batch]:
-        """Yield the images of a split, some at a time."""
+        """Yield the images of a split and their labels in chunks of any size."""
 
     def prepare_data(self) -> None:
-        """Decode what is not decoded yet."""
+        """Decode the splits that are not in the cache yet."""
         for split in SPLITS:
             self.build(split)
 
     def build(self, split: SplitName) -> None:
-        """Decode a split, unless that was done."""
+        """Decode a split unless it is in the cache."""
         self.cache(split).build(lambda: self.decode(split), self.image_shape)
 
     def read(self, split: SplitName) -> Batch:
-        """Open the decoded images of a split."""
+        """Map the decoded images of a split into memory."""
         return self.cache(split).open()
 
     def cache(self, split: SplitName) -> DecodedCache:
-        """Return where the decoded images of a split lie, or will; the source is asked once."""
+        """Return the cache of a split, whether it is built or not; call ``identity`` only once."""
         if split not in self._caches:
             name = f"{type(self).__name__.lower()}_{split}"
             identity = {

@@ -1,4 +1,4 @@
-"""Decoded images in a memory-mapped file, made once."""
+"""Decoded images in a memory-mapped file that is written once."""
 
 import hashlib
 import json
@@ -15,18 +15,26 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-# Linux would else want as much free memory as the file is long. (Python knows the name from 3.13.)
+# Without this flag Linux demands as much free memory as the file is long. (Python 3.13 names it.)
 MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0
-FORMAT = 1  # of the files; raise it when what decoding gives changes
+FORMAT = 1  # the version of the files; raise it when the same pictures are decoded differently
 
 
 class DecodedCache:
-    """The decoded images of one split, under a name made from all that they depend on.
+    """The decoded images of one split, in a folder named after everything that they depend on.
 
-    ``identity`` is that, as JSON can write it; the key is its hash. ``images.bin`` holds uint8
-    (N,C,H,W), ``labels.npy`` int64 (N,...), ``about.json`` the shape. The folder is made under
-    another name and renamed when it is whole, under a lock, so that a build that was killed never
-    looks finished, and two that start at once make one.
+    The name ends in a hash of ``identity``, so a changed source or setting has another folder. The
+    folder holds ``images.bin``, uint8 (N,C,H,W); ``labels.npy``, int64 (N,...); and the shape of
+    the images in ``about.json``.
+
+    It is written under another name and a lock, and is renamed when it is complete. A build that
+    was interrupted never looks complete, and of several processes that start to build at once only
+    one does.
+
+    Args:
+        folder: The folder of all caches.
+        name: How the name of this cache begins.
+        identity: What images and labels depend on, as JSON can represent it.
     """
 
     def __init__(self, folder: Path, name: str, identity: Mapping[str, Any]) -> None:
@@ -38,41 +46,46 @@ class DecodedCache:
         decode: Callable[[], Iterable[tuple[Tensor, Tensor]]],
         image_shape: tuple[int, int, int],
     ) -> None:
-        """Write the batches of images and labels that ``decode`` yields, unless that was done.
+        """Write images and labels to the cache unless it is complete.
 
-        Raises ``ValueError`` where an image is not of ``image_shape``.
+        Args:
+            decode: A function that yields images (n,C,H,W) and labels (n,...) in chunks.
+            image_shape: The shape (C,H,W) that every image must have.
+
+        Raises:
+            ValueError: If images have another shape.
         """
         if self.path.is_dir():
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.path}.lock"):
-            if self.path.is_dir():  # another process has built it meanwhile
+            if self.path.is_dir():  # another process built it while this one waited
                 return
-            part = self.path.with_name(f"{self.path.name}.part")
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
+            unfinished = self.path.with_name(f"{self.path.name}.part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
             try:
-                self._write(part, decode(), image_shape)
-                part.rename(self.path)
+                self._write(unfinished, decode(), image_shape)
+                unfinished.rename(self.path)
             except BaseException:
-                shutil.rmtree(part, ignore_errors=True)
+                shutil.rmtree(unfinished, ignore_errors=True)
                 raise
 
     @staticmethod
     def _write(
-        folder: Path, batches: Iterable[tuple[Tensor, Tensor]], image_shape: tuple[int, int, int]
+        folder: Path, chunks: Iterable[tuple[Tensor, Tensor]], image_shape: tuple[int, int, int]
     ) -> None:
-        labels = [np.empty(0, dtype=np.int64)]
+        all_labels = [np.empty(0, dtype=np.int64)]
         with (folder / "images.bin").open("wb") as file:
-            for some_images, some_labels in batches:
-                if some_images.shape[1:] != image_shape:
+            for images, labels in chunks:
+                if images.shape[1:] != image_shape:
                     raise ValueError(
-                        f"data.image_shape is {image_shape}, but the images are "
-                        f"{tuple(some_images.shape[1:])}"
+                        f"data.image_shape must be {tuple(images.shape[1:])}, the shape of the "
+                        f"images, got {image_shape}"
                     )
-                file.write(some_images.numpy().tobytes())
-                labels.append(some_labels.numpy())
-        together = np.concatenate(labels[1:] or labels)
+                file.write(images.numpy().tobytes())
+                all_labels.append(labels.numpy())
+        together = np.concatenate(all_labels[1:] or all_labels)
         np.save(folder / "labels.npy", together)
         about = {"shape": [len(together), *image_shape]}
         (folder / "about.json").write_text(json.dumps(about) + "\n")
@@ -81,27 +94,31 @@ class DecodedCache:
                 os.fsync(file.fileno())
 
     def open(self) -> tuple[Tensor, Tensor]:
-        """Return images (N,C,H,W), which stay on the disk until they are read, and labels (N,...).
+        """Map the images into memory, and read the labels.
 
-        Raises ``FileNotFoundError`` where nothing was built, and ``ValueError`` where the files are
-        not as they were written.
+        Returns:
+            uint8 images (N,C,H,W), which stay on disk until they are read, and labels (N,...).
+
+        Raises:
+            FileNotFoundError: If the cache has not been built.
+            ValueError: If its files are damaged.
         """
         if not self.path.is_dir():
-            raise FileNotFoundError(f"there is no {self.path}: call prepare_data first")
+            raise FileNotFoundError(f"{self.path} does not exist: call prepare_data first")
         path = self.path / "images.bin"
         try:
             shape = tuple(json.loads((self.path / "about.json").read_text())["shape"])
             labels = torch.from_numpy(np.load(self.path / "labels.npy"))
             if path.stat().st_size != np.prod(shape) or len(labels) != shape[0]:
-                raise ValueError("its files are not of the size that they had")
+                raise ValueError("images.bin and labels.npy must have the sizes in about.json")
         except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
             raise ValueError(
-                f"the decoded images in {self.path} are damaged ({error}): delete that folder, and "
-                "they are decoded anew"
+                f"the decoded images in {self.path} are damaged ({error}): delete this folder, and "
+                "they are decoded again"
             ) from error
         if not len(labels):
             return torch.empty(shape, dtype=torch.uint8), labels
-        # Writable, as torch wants it, but private: what is written goes to no file.
+        # torch wants writable memory; because the map is private, writing never reaches the file.
         flags, rights = mmap.MAP_PRIVATE | MAP_NORESERVE, mmap.PROT_READ | mmap.PROT_WRITE
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, flags, rights)

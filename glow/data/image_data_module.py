@@ -1,4 +1,4 @@
-"""The data module that every source of images shares."""
+"""The data module that all sources of images share."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pytorch_lightning import LightningDataModule
+from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -21,23 +21,23 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from glow.data.augmentation import Augmentation
 from glow.data.image_file import fit
 from glow.data.training_order import TrainingOrder
+from glow.data.training_plan import TrainingPlan, plan_training
 
 SplitName = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]  # uint8 images (B,C,H,W), int64 labels (B,)
 
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
-# Workers that are forked share the images with us; others would be sent a copy of them.
-START = "fork" if sys.platform == "linux" else None
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "bool": bool,
-    "int": int,
-    "float": (int, float),
-    "str": str,
-}
+# Forked workers share the memory of the images; spawned ones would each get a copy.
+START_METHOD = "fork" if sys.platform == "linux" else None
 
 
 class ImageDataset(Dataset[Batch]):
-    """Images and labels, in memory or mapped to it, read a whole batch at a time."""
+    """Images and labels, in memory or mapped into it, which are read a batch at a time.
+
+    Args:
+        images: uint8 images (N,C,H,W).
+        labels: Labels (N,...).
+    """
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images = images
@@ -48,31 +48,40 @@ class ImageDataset(Dataset[Batch]):
         return len(self.images)
 
     def __getitem__(self, index: int | slice) -> Batch:
-        """Return one image (C,H,W) and its label, or several."""
+        """Return one image (C,H,W) and its label, or the images and labels of a slice."""
         return self.images[index], self.labels[index]
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """Return a batch of images (B,C,H,W) and their labels (B,)."""
+        """Return a batch of images (B,C,H,W) and their labels (B,...)."""
         return self.images[indices], self.labels[indices]
 
-    def of_many_classes(self, n: int) -> list[int]:
-        """Return the indices of n images: the first of each class, then the second of each...
+    def indices_across_classes(self, n: int) -> list[int]:
+        """Return the indices of n images from as many classes as possible.
 
-        Where an image has several labels, those with the same ones are a class.
+        The first image of each class comes first, then the second of each, and so on. If images
+        have several labels, a class is the set of images whose labels are all the same.
+
+        Args:
+            n: The number of images; all are returned if there are fewer.
         """
         seen: Counter[int] = Counter()
-        turn = []
+        rounds = []
         for label in torch.unique(self.labels, dim=0, return_inverse=True)[1].tolist():
-            turn.append(seen[label])
+            rounds.append(seen[label])
             seen[label] += 1
-        return sorted(range(len(self)), key=turn.__getitem__)[:n]
+        return sorted(range(len(self)), key=rounds.__getitem__)[:n]
 
 
 class TrainingImages(Dataset[Batch]):
-    """Images as training meets them: pass after pass, augmented anew every time.
+    """The images of a data set in pass after pass, augmented differently in each.
 
-    Position p is image ``p % N`` in pass ``p // N``. What is random in a batch depends on ``seed``
+    Position p is image ``p % N`` in pass ``p // N``. Augmentation of a batch depends on ``seed``
     and its positions alone, and no two processes, workers or passes share a position.
+
+    Args:
+        dataset: The images.
+        augmentation: The random changes.
+        seed: Their seed.
     """
 
     def __init__(self, dataset: ImageDataset, augmentation: Augmentation, seed: int) -> None:
@@ -81,11 +90,11 @@ class TrainingImages(Dataset[Batch]):
         self.seed = seed
 
     def __len__(self) -> int:
-        """Return the number of images, which is that of positions in a pass."""
+        """Return the number of images, which is the number of positions in a pass."""
         return len(self.dataset)
 
     def __getitems__(self, positions: Sequence[int]) -> Batch:
-        """Return a batch of images (B,C,H,W) and their labels (B,)."""
+        """Return a batch of images (B,C,H,W) and their labels (B,...)."""
         images, labels = self.dataset.__getitems__([p % len(self) for p in positions])
         random = np.random.default_rng([self.seed, *positions])
         return self.augmentation(images, random), labels
@@ -93,15 +102,28 @@ class TrainingImages(Dataset[Batch]):
 
 @dataclass(kw_only=True, eq=False)
 class ImageDataModule(LightningDataModule, ABC):
-    """Train, validation and test images of one source, as batches of uint8 (B,C,H,W) and labels.
+    """Train, val and test images of one source, as batches of uint8 (B,C,H,W) and labels (B,).
 
-    A source is a subclass that says how to ``read`` a split. ``image_shape``, ``n_bits`` and
-    ``n_classes`` are what a model has to know of it; what is read is checked against them.
-    Training meets them in a ``TrainingOrder``, of which several processes share every pass, with
-    the ``Augmentation`` of ``max_shift`` and ``flip``; evaluation meets every image once, as it is,
-    in any number of processes.
+    A source is a subclass that implements ``read``. ``setup`` reads all splits and checks them
+    against the arguments, before training starts.
 
-    Raises ``ValueError``, before training starts, where the images are not as announced.
+    Training sees augmented images in a ``TrainingOrder``; validation and testing see every image
+    once, unchanged and in order, in any number of processes. ``tested_split`` names the split that
+    testing sees, and may be set.
+
+    Args:
+        image_shape: The shape (C,H,W) of an image.
+        n_bits: How many of the 8 bits of a pixel the model sees; images have all 8.
+        n_classes: The number of classes that labels choose from; 0 if they are not classes.
+        batch_size: The number of images per batch and process in training.
+        eval_batch_size: The same in validation and testing.
+        num_workers: The number of processes that load batches; 0 loads them in the main process.
+        max_shift: See ``Augmentation``.
+        flip: See ``Augmentation``.
+        seed: The seed of the order of training, augmentation and the initialization batch.
+
+    Raises:
+        ValueError: If an argument is out of range.
     """
 
     image_shape: tuple[int, int, int]
@@ -118,72 +140,112 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def __post_init__(self) -> None:
         super().__init__()
-        self._check_options()
+        self._check_ranges()
         self.image_shape = (self.image_shape[0], self.image_shape[1], self.image_shape[2])
         self.augmentation = Augmentation(self.max_shift, self.flip)
 
     @property
     def label_names(self) -> list[str]:
-        """The names of the classes, or of the labels that every image has, in order."""
+        """The names of the classes, or of the several labels of every image, in order."""
         return [str(label) for label in range(self.n_classes)]
+
+    @property
+    def validates(self) -> bool:
+        """Whether training needs validation images; if not, the val split may be empty."""
+        return True
 
     @abstractmethod
     def read(self, split: SplitName) -> Batch:
-        """Return all images of a split, uint8 (N,C,H,W), and their labels, int64 (N,).
+        """Read all images of a split.
 
-        Labels that are no classes, for ``n_classes=0``, may have further dimensions.
+        Returns:
+            uint8 images (N,C,H,W) and int64 labels (N,). Labels that are not classes may have more
+            dimensions, if ``n_classes`` is 0.
         """
 
     def fit_picture(self, picture: Image.Image) -> tuple[NDArray[np.uint8], str]:
-        """Return a picture as uint8 of ``image_shape``, and how it was cut and resized, if it was.
+        """Turn any picture into an image of this source.
 
         A source that crops its own pictures crops this one in the same way.
+
+        Args:
+            picture: A picture whose mode fits the number of channels, see ``open_picture``.
+
+        Returns:
+            A uint8 image of ``image_shape``, and a note of how the picture was cropped and resized,
+            such as "cropped centrally and resized to 32x32", empty if it was not.
         """
         _, height, width = self.image_shape
         fits = picture.size == (width, height)
-        how = "" if fits else f"cropped centrally and resized to {width}x{height}"
-        return fit(picture, height, width), how
+        note = "" if fits else f"cropped centrally and resized to {width}x{height}"
+        return fit(picture, height, width), note
 
     def setup(self, stage: str | None = None) -> None:
-        """Read all splits, once, so that nothing is found amiss only after training."""
+        """Read and check the splits that have not been read yet.
+
+        All splits are read in every stage, so that a mistake in one is found before training.
+
+        Raises:
+            ValueError: If the images or labels of a split do not agree with the arguments.
+        """
         for split in SPLITS:
             if split not in self.datasets:
                 images, labels = self.read(split)
-                self._check(split, images, labels)
+                self._check_split(split, images, labels)
                 self.datasets[split] = ImageDataset(images, labels)
 
     def initialization_batch(self, n_images: int) -> Batch:
-        """Return training images for the data-dependent initialisation, the same in every process.
+        """Draw training images for data-dependent initialization, the same ones in every process.
 
-        They are drawn without regard to their order; all of them where there are fewer.
+        Args:
+            n_images: The number of images; all are returned if there are fewer.
         """
-        dataset = self.datasets["train"]
+        dataset = self.dataset("train")
         order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(self.seed))
         return dataset.__getitems__(order[:n_images].tolist())
 
     def dataset(self, split: str) -> ImageDataset:
-        """Return the images of a split that ``setup`` has read, by its name."""
+        """Return the images of a split.
+
+        Raises:
+            ValueError: If there is no such split.
+            RuntimeError: If ``setup`` has not been called.
+        """
+        if not self.datasets:
+            raise RuntimeError(f"{type(self).__name__} has not read its images: call setup first")
         for name, dataset in self.datasets.items():
             if name == split:
                 return dataset
         raise ValueError(f"there is no split {split}; choose from {', '.join(self.datasets)}")
 
+    def training_plan(self, trainer: Trainer) -> TrainingPlan:
+        """Compute how much data ``trainer`` will see in training, without creating a data loader.
+
+        Raises:
+            RuntimeError: If ``setup`` has not been called.
+        """
+        return plan_training(len(self.dataset("train")), self.batch_size, trainer)
+
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return shuffled, augmented batches, all of the same size."""
+        """Return batches of shuffled, augmented training images, all of the same size."""
         images = TrainingImages(self.dataset("train"), self.augmentation, self.seed)
         order = TrainingOrder(images, self.batch_size, self.seed, self.trainer)
         return self._loader(images, self.batch_size, order, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        """Return the validation images in order, or nothing where there are to be none."""
+        """Return the validation images in order, or an empty list if there are none."""
         return self.evaluation_dataloader("val") if len(self.dataset("val")) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Return the test images in order, or those of the split that ``tested_split`` names."""
+        """Return the images of ``tested_split`` in order."""
         return self.evaluation_dataloader(self.tested_split)
 
     def evaluation_dataloader(self, split: str) -> DataLoader[Batch]:
-        """Return the images of a split in order; several processes share them."""
+        """Return the images of a split in order, divided among the processes.
+
+        Raises:
+            ValueError: If there is no such split.
+        """
         dataset = self.dataset(split)
         shares = UnrepeatedDistributedSampler(
             dataset,
@@ -208,65 +270,65 @@ class ImageDataModule(LightningDataModule, ABC):
             drop_last=drop_last,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            multiprocessing_context=START if self.num_workers else None,
+            multiprocessing_context=START_METHOD if self.num_workers else None,
             pin_memory=torch.cuda.is_available(),
-            collate_fn=_as_it_is,
+            collate_fn=_already_collated,
         )
 
-    def _check_options(self) -> None:
-        """Raise ``ValueError`` where an option is not of its type: in YAML, no is a word."""
-        for option in fields(self):
-            value = getattr(self, option.name, None)
-            expected = TYPES.get(str(getattr(option.type, "__name__", option.type)))
-            if not option.init or expected is None:
-                continue
-            fits = isinstance(value, expected)
-            if not fits or (isinstance(value, bool) and expected is not bool):  # bools are ints
-                kind = "true or false" if expected is bool else f"of type {option.type}"
-                raise ValueError(f"data.{option.name} must be {kind}, got {value!r}")
-        shape = self.image_shape
-        if not isinstance(shape, Sequence) or len(shape) != 3 or not all(n >= 1 for n in shape):
+    def _check_ranges(self) -> None:
+        shape: Any = self.image_shape
+        if (
+            not isinstance(shape, Sequence)
+            or len(shape) != 3
+            or not all(isinstance(n, int) and n >= 1 for n in shape)
+        ):
             raise ValueError(
-                "data.image_shape must be [channels,height,width], each at least 1, got "
-                f"{self.image_shape}"
+                "data.image_shape must be [channels,height,width], integers of at least 1, got "
+                f"{shape}"
             )
+        for option in ("batch_size", "eval_batch_size"):
+            if getattr(self, option) < 1:
+                raise ValueError(f"data.{option} must be at least 1, got {getattr(self, option)}")
 
-    def _check(self, split: SplitName, images: Tensor, labels: Tensor) -> None:
-        name = f"{type(self).__name__}, {split} split"
+    def _check_split(self, split: SplitName, images: Tensor, labels: Tensor) -> None:
+        where = f"{type(self).__name__}, {split} split"
         if images.dtype != torch.uint8 or tuple(images.shape[1:]) != self.image_shape:
             raise ValueError(
-                f"{name}: data.image_shape is {self.image_shape}, but the images are "
-                f"{tuple(images.shape[1:])} of {images.dtype}; they must be uint8 of that shape"
+                f"{where}: images must be uint8 of the shape data.image_shape={self.image_shape}, "
+                f"got {images.dtype} of the shape {tuple(images.shape[1:])}"
             )
         if len(images) != len(labels):
-            raise ValueError(f"{name}: {len(images)} images, but {len(labels)} labels")
-        if not len(images) and not (split == "val" and getattr(self, "n_val", None) == 0):
             raise ValueError(
-                f"{name}: there are no images in it. Training needs some for train, val and test; "
-                "add more, or put some into files or folders of that split"
+                f"{where}: there must be as many labels as images, got {len(images)} images and "
+                f"{len(labels)} labels"
+            )
+        if not len(images) and (split != "val" or self.validates):
+            raise ValueError(
+                f"{where}: there are no images in it, but train, val and test all need some; add "
+                "images, or put some into the files or folders of this split"
             )
         share = len(images) // (self.trainer.world_size if self.trainer else 1)
         if split == "train" and share < self.batch_size:
             raise ValueError(
-                f"{name}: {share} images for each process are too few for a batch of "
-                f"{self.batch_size}; the largest legal data.batch_size is {share}"
+                f"{where}: data.batch_size must be at most {share}, the number of images for each "
+                f"process, got {self.batch_size}"
             )
         if self.n_classes and len(self.label_names) != self.n_classes and labels.ndim == 1:
             raise ValueError(
-                f"{name}: data.n_classes is {self.n_classes}, but it has the "
-                f"{len(self.label_names)} classes {', '.join(self.label_names)}"
+                f"{where}: data.n_classes must be {len(self.label_names)}, the number of classes "
+                f"({', '.join(self.label_names)}), got {self.n_classes}"
             )
         if self.n_classes and labels.ndim > 1:
             raise ValueError(
-                f"{name}: data.n_classes is {self.n_classes}, but every image has "
-                f"{labels.shape[1]} labels, which are no classes; set data.n_classes=0"
+                f"{where}: data.n_classes must be 0, because every image has {labels.shape[1]} "
+                f"labels instead of one class, got {self.n_classes}"
             )
         if self.n_classes and not ((labels >= 0) & (labels < self.n_classes)).all():
             raise ValueError(
-                f"{name}: data.n_classes is {self.n_classes}, but there are labels from "
-                f"{labels.min()} to {labels.max()}; they must lie from 0 to {self.n_classes - 1}"
+                f"{where}: labels must be from 0 to {self.n_classes - 1}, because data.n_classes "
+                f"is {self.n_classes}, got labels from {labels.min()} to {labels.max()}"
             )
 
 
-def _as_it_is(batch: Any) -> Any:
-    return batch  # the dataset has collated it already
+def _already_collated(batch: Any) -> Any:
+    return batch  # __getitems__ returns whole batches

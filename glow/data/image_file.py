@@ -8,61 +8,78 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # before the pixels, and after them
-MAX_PIXELS = 80_000_000  # less than where Pillow begins to warn
-MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
+JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # the markers before and after the pixels
+MAX_PIXELS = 80_000_000  # below the size at which Pillow begins to warn
+MODES = {1: "L", 3: "RGB"}  # Pillow's mode for each number of channels
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a file; raise ``ValueError`` where there is none to be read."""
-    if not path.is_file():  # a pipe would keep us waiting
-        raise ValueError("there is no such file" if not path.exists() else "this is no file")
+    """Read a file.
+
+    Raises:
+        ValueError: If there is no such file, or it is not a regular file.
+    """
+    if not path.is_file():  # reading a pipe would block
+        raise ValueError("it is not a regular file" if path.exists() else "there is no such file")
     return path.read_bytes()
 
 
 def open_picture(content: bytes, channels: int) -> Image.Image:
-    """Decode a picture, to grey for 1 channel and to colour for 3, with 8 bits a channel.
+    """Decode a picture to gray or RGB with 8 bits per channel.
 
-    Grey pictures become colour ones and the other way round; 16 bits a channel lose the lower 8;
-    what is transparent lies on white; a photo is turned as its EXIF says; of an animation the
-    first frame is taken.
+    Gray pictures become RGB and color pictures gray if necessary; of 16 bits per channel the upper
+    8 remain; transparent pixels are blended with white; photos are rotated as their EXIF data says;
+    of an animation the first frame is taken.
 
-    Raises ``ValueError`` with the reason where the content is no whole png, jpeg, webp or bmp.
+    Args:
+        content: The bytes of a png, jpeg, webp or bmp file.
+        channels: 1 for gray, 3 for RGB.
+
+    Raises:
+        ValueError: If the content is not a complete picture in one of these formats. The message
+            gives the reason, without the name of the file.
     """
     if not content:
         raise ValueError("the file is empty")
     if content.lstrip()[:1] == b"<":
-        raise ValueError("this is a web page or other text, not a picture")
+        raise ValueError("it is a web page or other text, not a picture")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{image.width}x{image.height}")
-            if image.format == "PNG":  # loading checks no checksums of pixels
+            if image.format == "PNG":  # loading does not verify the checksums of the pixels
                 with Image.open(io.BytesIO(content), formats=FORMATS) as again:
                     again.verify()
             if image.format == "JPEG" and content.rfind(JPEG_END) < content.rfind(JPEG_SCAN):
-                raise ValueError("it has no end")
+                raise ValueError("its end is missing")
             image.load()
             return _opaque(ImageOps.exif_transpose(image)).convert(MODES[channels])
     except UnidentifiedImageError:
-        raise ValueError(f"this is none of {', '.join(FORMATS)}") from None
+        raise ValueError(f"it is none of {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError as error:
-        raise ValueError(f"it claims an absurd size: {error}") from None
-    except Exception as error:  # Pillow raises all kinds of things on broken files
+        raise ValueError(f"its size is implausible: {error}") from None
+    except Exception as error:  # Pillow raises many kinds of errors on broken files
         raise ValueError(f"it is broken: {error or type(error).__name__}") from None
 
 
 def channels_of(content: bytes) -> int:
-    """Return whether what ``open_picture`` can open is grey, 1, or in colour, 3."""
+    """Return 1 if a picture file is gray and 3 if it is in color; it must be a valid picture."""
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         return 1 if image.mode in ("1", "L", "LA") or image.mode.startswith("I") else 3
 
 
 def fit(picture: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
-    """Return a picture as uint8 (C, height, width).
+    """Crop a picture centrally to the proportions of an image, then resize it.
 
-    One of another size is cropped centrally to the proportions asked for, then resized with
-    antialiasing (bicubic).
+    Resizing is bicubic, with antialiasing. A picture of the right size is not changed.
+
+    Args:
+        picture: A picture in mode L or RGB.
+        height: The height of the image.
+        width: The width of the image.
+
+    Returns:
+        A uint8 image (C,height,width).
     """
     if picture.size != (width, height):
         picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
@@ -71,8 +88,8 @@ def fit(picture: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Return 8 bits a channel without transparency."""
-    if image.mode.startswith("I"):  # 16 bits of grey
+    """Reduce 16 bits per channel to 8, and blend transparent pixels with white."""
+    if image.mode.startswith("I"):  # gray with 16 bits
         return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
     if not image.has_transparency_data:
         return image

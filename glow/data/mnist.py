@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST at their native size."""
+"""MNIST and Fashion-MNIST, at their native size or padded."""
 
 import itertools
 from dataclasses import dataclass
@@ -11,18 +11,26 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
+from glow.data.download import download_once
 from glow.data.image_data_module import Batch, ImageDataModule, SplitName
 from glow.data.image_file import fit
-from glow.data.split import cut
+from glow.data.split import split_indices
 
 
 @dataclass(kw_only=True, eq=False)
 class MNIST(ImageDataModule):
-    """MNIST, 1x28x28, neither padded nor tiled: 60,000 images less ``n_val``, and 10,000 for test.
+    """MNIST at 1x28x28: 60,000 images minus ``n_val`` for training, and 10,000 for testing.
 
-    The files are looked for under ``root``, where torchvision keeps them (``MNIST/raw``), and
-    downloaded where they are absent and ``download`` is true. Raises ``FileNotFoundError`` where
-    they cannot be had, and ``ValueError`` where they are broken.
+    The files are those of torchvision, in ``root/MNIST/raw``. Several processes may call
+    ``prepare_data`` at once; one of them downloads.
+
+    Args:
+        root: The folder that contains ``MNIST``.
+        download: Whether to download the files if they are absent.
+        n_val: How many of the training images are set aside for validation, always the same ones;
+            0 to train on all.
+
+    See ``ImageDataModule`` for the other arguments.
     """
 
     source: ClassVar[Any] = torchvision.datasets.MNIST
@@ -33,55 +41,81 @@ class MNIST(ImageDataModule):
     image_shape: tuple[int, int, int] = (1, 28, 28)
     n_classes: int = 10
 
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation images."""
+        return self.n_val != 0
+
     def prepare_data(self) -> None:
-        """Download what is absent."""
+        """Download the files if they are absent, and try to read them.
+
+        Raises:
+            FileNotFoundError: If files are absent and cannot be downloaded.
+            ValueError: If files are broken.
+        """
         try:
+            if self.download:
+                download_once(
+                    lambda: self._open(train=True, download=True),
+                    Path(self.root) / f"{self.source.__name__}.lock",
+                    absent=not self._is_complete(),
+                )
             for train in (True, False):
-                self._open(train=train, download=self.download)
+                self._open(train=train, download=False)
         except (RuntimeError, OSError) as error:
             name = self.source.__name__
             raise FileNotFoundError(
-                f"{name} is not in {self._folder} ({error}). Either put the four files there, "
-                "{train,t10k}-{images-idx3,labels-idx1}-ubyte, unpacked; or set data.root "
-                f"to a folder that has {name}/raw; or allow the download with "
-                "data.download=true on a machine with a network; or train on what needs no "
-                "download: experiment=digits"
+                f"{name} is not in {self._folder} ({error}). Put the four files "
+                "{train,t10k}-{images-idx3,labels-idx1}-ubyte there, unpacked; or set data.root to "
+                f"a folder that contains {name}/raw; or set data.download=true on a machine with "
+                "network access; or train on data that needs no download: experiment=digits"
             ) from error
 
     def read(self, split: SplitName) -> Batch:
-        """Return the official test images, or one of two fixed, disjoint parts of the others."""
+        """Read the official test images, or one of two fixed, disjoint parts of the others.
+
+        Raises:
+            ValueError: If files are broken.
+        """
         mnist = self._open(train=split != "test", download=False)
         images, labels = mnist.data[:, None], mnist.targets.long()
         if len(images) != len(labels):
-            raise ValueError(f"{self._folder}: {len(images)} images, but {len(labels)} labels")
+            raise ValueError(
+                f"{self._folder}: there must be as many labels as images, got {len(images)} images "
+                f"and {len(labels)} labels"
+            )
         if split == "test":
             return images, labels
-        part = cut(len(images), {"val": self.n_val})[split]
-        return images[part], labels[part]
+        indices = split_indices(len(images), {"val": self.n_val})[split]
+        return images[indices], labels[indices]
 
     def _open(self, *, train: bool, download: bool) -> Any:
         try:
             return self.source(self.root, train=train, download=download)
         except (ValueError, AssertionError, EOFError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not self._all_there():
+            if isinstance(error, RuntimeError) and not self._is_complete():
                 raise
             raise ValueError(
-                f"the files in {self._folder} are broken ({str(error) or 'of another format'}): "
-                "delete them, and get them anew"
+                f"the files in {self._folder} are broken ({str(error) or 'unknown format'}): "
+                "delete them and download them again"
             ) from error
 
-    def _all_there(self) -> bool:
-        parts = itertools.product(("train", "t10k"), ("images-idx3", "labels-idx1"))
-        return all((self._folder / f"{s}-{what}-ubyte").is_file() for s, what in parts)
+    def _is_complete(self) -> bool:
+        names = itertools.product(("train", "t10k"), ("images-idx3", "labels-idx1"))
+        return all((self._folder / f"{part}-{kind}-ubyte").is_file() for part, kind in names)
 
     @property
     def _folder(self) -> Path:
+        # torchvision names the folder after its class.
         return Path(self.root).resolve() / self.source.__name__ / "raw"
 
 
 @dataclass(kw_only=True, eq=False)
 class FashionMNIST(MNIST):
-    """Fashion-MNIST: as MNIST, but pictures of clothes; torchvision keeps it in its own folder."""
+    """Fashion-MNIST: like MNIST, but with pictures of clothes, in ``root/FashionMNIST/raw``.
+
+    See ``MNIST`` for the arguments.
+    """
 
     source: ClassVar[Any] = torchvision.datasets.FashionMNIST
 
@@ -93,25 +127,30 @@ class FashionMNIST(MNIST):
 
 @dataclass(kw_only=True, eq=False)
 class PaddedMNIST(MNIST):
-    """MNIST, padded with black to 32x32 and repeated in 3 channels, as the reference feeds it.
+    """MNIST as the reference prepares it: padded with black to 32x32 and repeated in 3 channels.
 
-    Its bits/dim is of 3072 numbers a digit, three quarters of which say nothing new: it must not be
-    compared with that of the 784 pixels. ``get_mnist_cifar.py`` of the reference.
+    Its bits/dim divides by 3,072 numbers per digit instead of the 784 that carry information, so it
+    must not be compared with the bits/dim of ``MNIST``. ``get_mnist_cifar.py`` of the reference.
+
+    See ``MNIST`` for the arguments.
     """
 
     image_shape: tuple[int, int, int] = (3, 32, 32)
 
     def read(self, split: SplitName) -> Batch:
-        """Return the images of ``MNIST``, padded and repeated."""
+        """Read the images of ``MNIST``, and pad and repeat them."""
         images, labels = super().read(split)
         return F.pad(images, (2, 2, 2, 2)).expand(-1, 3, -1, -1).contiguous(), labels
 
     def fit_picture(self, picture: Image.Image) -> tuple[NDArray[np.uint8], str]:
-        """Return a picture in grey, padded from 28x28 with black, in 3 equal channels."""
-        grey, size = picture.convert("L"), self.image_shape[1]
+        """Make a picture gray and 28x28, pad it with black, and repeat it in 3 channels.
+
+        A picture that has the size of the padded digits is only made gray.
+        """
+        gray, size = picture.convert("L"), self.image_shape[1]
         if picture.size == (size, size):
-            colours = fit(picture, size, size)
-            how = "" if (colours == colours[:1]).all() else "made grey"
-            return fit(grey, size, size).repeat(3, axis=0), how
-        pixels = np.pad(fit(grey, 28, 28), ((0, 0), (2, 2), (2, 2)))
-        return pixels.repeat(3, axis=0), "made 28x28 and grey, then padded to 32x32"
+            channels = fit(picture, size, size)
+            note = "" if (channels == channels[:1]).all() else "made gray"
+            return fit(gray, size, size).repeat(3, axis=0), note
+        pixels = np.pad(fit(gray, 28, 28), ((0, 0), (2, 2), (2, 2)))
+        return pixels.repeat(3, axis=0), "made 28x28 and gray, then padded to 32x32"

@@ -14,7 +14,7 @@ from glow.data.archive import open_archive
 from glow.data.cached_data_module import CachedDataModule
 from glow.data.image_data_module import Batch, SplitName
 from glow.data.picture_data_module import stamp_of
-from glow.data.split import cut
+from glow.data.split import split_indices
 
 IMAGES = ("images", "data", "x", "arr_0")
 LABELS = ("labels", "label", "y", "arr_1")
@@ -24,17 +24,21 @@ LABELS = ("labels", "label", "y", "arr_1")
 class NPZ(CachedDataModule):
     """Images in arrays of npz files, as ImageNet 32 and 64 are distributed.
 
-    ``train``, ``val`` and ``test`` are patterns of file names in ``root``. A split whose pattern
-    is null or finds no file is cut from the training images: 5 % of every file, always the same.
-    ``root`` may also be one file, which is then all there is.
+    A file has an array of uint8 images, named ``images``, ``data``, ``x`` or ``arr_0``, of the
+    shape (N,C,H,W), (N,H,W,C), (N,H,W) or (N,C*H*W), the latter in the order C, H, W. It may have
+    integer labels (N,), named ``labels``, ``label``, ``y`` or ``arr_1``, which are needed if
+    ``n_classes`` is not 0.
 
-    A file has an array of uint8 images, called one of ``images``, ``data``, ``x``, ``arr_0``, of
-    shape (N,C,H,W), (N,H,W,C), (N,H,W) or, in the order of the first, (N,C*H*W). It may have
-    labels (N,), called ``labels``, ``label``, ``y`` or ``arr_1``, which count from ``first_label``
-    (1 in ImageNet's files) and are needed for ``n_classes`` above 0.
+    A split without files gets 5 % of the images of every training file, always the same ones.
 
-    Raises ``FileNotFoundError`` where there are no training files, and ``ValueError`` where one
-    does not hold what is described here.
+    Args:
+        root: The folder of the files, or a single file.
+        train: A pattern for the names of the training files.
+        val: A pattern for the names of the validation files; None takes training images.
+        test: A pattern for the names of the test files; None takes training images.
+        first_label: The label of the first class, 1 in the files of ImageNet.
+
+    See ``CachedDataModule`` for the other arguments.
     """
 
     train: str = "train*.npz"
@@ -43,7 +47,7 @@ class NPZ(CachedDataModule):
     first_label: int = 0
 
     def identity(self, split: SplitName) -> Mapping[str, Any]:
-        """Return the files of a split, and how labels are counted."""
+        """Return the files that a split is read from, and how."""
         files = self._files(split) or self._files("train")
         return {
             "cut": self._missing_splits(),
@@ -53,14 +57,20 @@ class NPZ(CachedDataModule):
         }
 
     def decode(self, split: SplitName) -> Iterable[Batch]:
-        """Yield the images of a split, file by file."""
+        """Yield the images of a split, file by file.
+
+        Raises:
+            FileNotFoundError: If there are no training files.
+            ValueError: If a file is not as described above.
+        """
         missing = self._missing_splits()
         files = self._files("train" if split in missing else split)
         for path in track(files, f"reading the {split} split"):
             images, labels = self._read(path)
             if split in ("train", *missing):
-                part = cut(len(images), dict.fromkeys(missing, len(images) // 20))[split]
-                images, labels = images[part], labels[part]
+                sizes = dict.fromkeys(missing, len(images) // 20)
+                indices = split_indices(len(images), sizes)[split]
+                images, labels = images[indices], labels[indices]
             yield images, labels
 
     def _read(self, path: Path) -> Batch:
@@ -72,20 +82,23 @@ class NPZ(CachedDataModule):
                 if self.n_classes:
                     labels = _one_of(arrays, LABELS, path)
                     if labels.dtype.kind not in "iu":
-                        raise ValueError(f"{path}: labels must be integers, but are {labels.dtype}")
+                        raise ValueError(f"{path}: labels must be integers, got {labels.dtype}")
                     labels = labels.astype(np.int64) - self.first_label
         except ValueError:
             raise
-        except Exception as error:  # zipfile and numpy raise all kinds of things on broken files
+        except Exception as error:  # zipfile and numpy raise many kinds of errors on broken files
             raise ValueError(f"{path} is broken ({error})") from error
         if labels.shape != (len(images),):
-            raise ValueError(f"{path}: {len(images)} images, but labels {labels.shape}")
+            raise ValueError(
+                f"{path}: the {len(images)} images must have labels of the shape "
+                f"({len(images)},), got {labels.shape}"
+            )
         return torch.from_numpy(images), torch.from_numpy(labels)
 
     def _as_nchw(self, path: Path, images: NDArray[Any]) -> NDArray[np.uint8]:
         channels, height, width = self.image_shape
         if images.dtype != np.uint8:
-            raise ValueError(f"{path}: the images must be uint8, 0 to 255, but are {images.dtype}")
+            raise ValueError(f"{path}: images must be uint8, from 0 to 255, got {images.dtype}")
         shape = images.shape[1:]
         if shape in ((channels, height, width), (channels * height * width,)):
             return images.reshape(-1, channels, height, width)
@@ -94,8 +107,8 @@ class NPZ(CachedDataModule):
         if shape == (height, width) and channels == 1:
             return images[:, None]
         raise ValueError(
-            f"{path}: data.image_shape is {self.image_shape}, but the array of images is "
-            f"{images.shape}, which is neither (N,C,H,W) nor (N,H,W,C) nor flat"
+            f"{path}: the array of images must be (N,C,H,W), (N,H,W,C) or flat with "
+            f"data.image_shape={self.image_shape}, got {images.shape}"
         )
 
     def _files(self, split: SplitName) -> list[Path]:
@@ -105,34 +118,39 @@ class NPZ(CachedDataModule):
             return [root] if split == "train" else []
         pattern = {"train": self.train, "val": self.val, "test": self.test}[split]
         if pattern and Path(pattern).is_absolute():
-            raise ValueError(f"data.{split} is a pattern of names in data.root, got {pattern}")
+            raise ValueError(
+                f"data.{split} must be a pattern for names in data.root, not an absolute path, got "
+                f"{pattern}"
+            )
         found = sorted(root.glob(pattern) if pattern else [], key=lambda p: (len(p.name), p.name))
         if split != "train" and (both := set(found) & set(self._files("train"))):
             raise ValueError(
-                f"{min(both)} matches both data.train={self.train} and data.{split}={pattern}, "
-                "and would be trained and tested on"
+                f"data.train and data.{split} must not match the same file, got {min(both)} for "
+                f"data.train={self.train} and data.{split}={pattern}"
             )
         if split == "train" and not found:
             there = sorted(path.name for path in root.glob("*"))[:8] if root.is_dir() else []
             raise FileNotFoundError(
                 f"no file in {root} matches data.train={self.train}"
-                + (f"; there are {', '.join(there)}" if there else ", which is no folder")
-                + ". Set data.root to a folder with such files, or to one npz file, or data.train "
-                "to what the files are called"
+                + (f"; there are {', '.join(there)}" if there else ", which is not a folder")
+                + ". Set data.root to a folder with such files or to one npz file, or data.train "
+                "to a pattern for their names"
             )
         return found
 
     def _missing_splits(self) -> list[SplitName]:
-        """Return those of val and test that have no files of their own."""
+        """Return which of val and test have no files."""
         splits: tuple[SplitName, ...] = ("val", "test")
         return [split for split in splits if not self._files(split)]
 
 
 def _one_of(arrays: Any, names: Sequence[str], path: Path) -> NDArray[Any]:
+    """Read the first array that has one of the names."""
     found = next((name for name in names if name in arrays), None)
     if found is None:
         raise ValueError(
-            f"{path} has the arrays {', '.join(arrays)}, but none is called {', '.join(names)}"
+            f"{path} must have an array named {', '.join(names[:-1])} or {names[-1]}, got "
+            f"{', '.join(arrays)}"
         )
     try:
         return arrays[found]
@@ -140,6 +158,6 @@ def _one_of(arrays: Any, names: Sequence[str], path: Path) -> NDArray[Any]:
         if "Object arrays" not in str(error):
             raise ValueError(f"{path} is broken ({error})") from error
         raise ValueError(
-            f"{path}: {found} holds Python objects, such as images of several sizes, but must be "
-            "one array"
+            f"{path}: {found} must be one array, but holds Python objects, such as images of "
+            "several sizes"
         ) from error

@@ -1,4 +1,4 @@
-"""The data module of sources whose images are files, one each."""
+"""The data module of sources whose images are one file each."""
 
 import math
 import os
@@ -19,13 +19,19 @@ from rich.progress import track
 from glow.data.cached_data_module import CachedDataModule
 from glow.data.image_data_module import SPLITS, Batch, SplitName
 
-CHUNK_BYTES = 2**24  # of pictures that are decoded ahead of being written
-LEFT_BY_SYSTEMS = ("Thumbs.db", "desktop.ini")
+CHUNK_BYTES = 2**24  # the size of the decoded pictures that are in memory at once
+SYSTEM_FILES = ("Thumbs.db", "desktop.ini")  # Windows adds them to folders of pictures
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a source: its name there, what tells that it changed, and its label."""
+    """One picture of a source.
+
+    Args:
+        name: Its name in the source.
+        stamp: What changes whenever the file does, see ``stamp_of``.
+        label: Its class, or its several labels.
+    """
 
     name: str
     stamp: str
@@ -38,12 +44,23 @@ class _BadFilesError(Exception):
 
 @dataclass(kw_only=True, eq=False)
 class PictureDataModule(CachedDataModule):
-    """A source that decodes pictures, in parallel, and bears with bad ones or does not.
+    """A source that decodes pictures, in parallel, and reports the ones that cannot be decoded.
 
-    A picture whose decoding raises ``ValueError`` or ``OSError`` is bad. All of them are counted,
-    and named in a file beside the cache of their split; then they are left out with
-    ``on_bad_file="skip"``, else ``prepare_data`` raises ``ValueError``. Raises ``ValueError`` where
-    ``image_shape`` has neither 1 channel nor 3.
+    A picture is bad if ``decode_picture`` raises ``ValueError`` or ``OSError`` on it. All bad
+    pictures of a split are listed in a file beside the cache. ``prepare_data`` then raises
+    ``ValueError``, or warns and skips them.
+
+    A subclass lists the pictures of a split, and decodes one.
+
+    Args:
+        on_bad_file: ``stop`` to raise an error if there are bad pictures, ``skip`` to leave them
+            out.
+
+    See ``CachedDataModule`` for the other arguments.
+
+    Raises:
+        ValueError: If ``image_shape`` has neither 1 nor 3 channels, or ``on_bad_file`` is neither
+            ``stop`` nor ``skip``.
     """
 
     on_bad_file: Literal["stop", "skip"] = "stop"
@@ -53,8 +70,8 @@ class PictureDataModule(CachedDataModule):
         super().__post_init__()
         if self.image_shape[0] not in (1, 3):
             raise ValueError(
-                "pictures from files have 1 channel or 3, but data.image_shape asks for "
-                f"{self.image_shape[0]}"
+                "data.image_shape must have 1 or 3 channels, like the pictures in files, got "
+                f"{self.image_shape[0]} channels"
             )
         if self.on_bad_file not in ("stop", "skip"):
             raise ValueError(f"data.on_bad_file must be stop or skip, got {self.on_bad_file}")
@@ -65,21 +82,30 @@ class PictureDataModule(CachedDataModule):
 
     @abstractmethod
     def decode_picture(self, picture: Picture) -> NDArray[np.uint8]:
-        """Return a picture as uint8 of ``image_shape``."""
+        """Decode a picture to a uint8 image of ``image_shape``.
+
+        Raises:
+            ValueError: If the picture is bad. The message gives the reason, without its name.
+            OSError: If it cannot be read.
+        """
 
     def identity(self, split: SplitName) -> Mapping[str, Any]:
         """Return the names, stamps and labels of the pictures."""
         return {"pictures": [[p.name, p.stamp, p.label] for p in self.pictures(split)]}
 
     def prepare_data(self) -> None:
-        """Decode what is not decoded yet, and tell of all that cannot be."""
+        """Decode the splits that are not in the cache yet, and report bad pictures.
+
+        Raises:
+            ValueError: If there are bad pictures and ``on_bad_file`` is ``stop``.
+        """
         for split in SPLITS:
-            with suppress(_BadFilesError):  # the other splits may have some, too
+            with suppress(_BadFilesError):  # to report those of all splits together
                 self.build(split)
-        self._tell_of_bad_files()
+        self._report_bad_files()
 
     def decode(self, split: SplitName) -> Iterator[Batch]:
-        """Yield the pictures of a split that can be decoded."""
+        """Yield the pictures of a split that can be decoded, and list the others in a file."""
         pictures = self.pictures(split)
         bad = []
         with ThreadPoolExecutor() as pool:
@@ -88,7 +114,7 @@ class PictureDataModule(CachedDataModule):
             for start in track(starts, f"decoding the {split} split"):
                 chunk = pictures[start : start + size]
                 images, labels = [], []
-                for picture, result in zip(chunk, pool.map(self._attempt, chunk), strict=True):
+                for picture, result in zip(chunk, pool.map(self._try_decode, chunk), strict=True):
                     if isinstance(result, str):
                         bad.append(f"{picture.name}: {result}".replace("\n", " "))
                     else:
@@ -96,54 +122,65 @@ class PictureDataModule(CachedDataModule):
                         labels.append(picture.label)
                 if images:
                     yield torch.from_numpy(np.stack(images)), torch.tensor(labels)
-        report = self.bad_files_report(split)
-        report.unlink(missing_ok=True)
-        if bad:
-            report.write_text("\n".join(bad) + "\n", errors="surrogateescape")
-            if self.on_bad_file == "stop":
-                raise _BadFilesError
+        self._write_bad_files(split, bad)
+        if bad and self.on_bad_file == "stop":
+            raise _BadFilesError
 
     def files_below(self, folder: Path) -> list[tuple[str, str]]:
-        """Return the name below a folder, and the stamp, of everything in it that is no folder.
+        """List the files in a folder, at any depth.
 
-        In the order of the names, at any depth, but for what is hidden. A link back to a folder
-        that it lies in is not followed. Every folder is looked through once.
+        Hidden files and folders and those in ``SYSTEM_FILES`` are left out, and links back to a
+        folder above are not followed. Each folder is searched only once.
+
+        Returns:
+            The path of every file, relative to the folder, and its stamp, sorted by path.
         """
         if folder not in self._found:
             self._found[folder] = sorted(_scan(str(folder), "", frozenset()))
         return self._found[folder]
 
     def bad_files_report(self, split: SplitName) -> Path:
-        """Return the file that names the bad pictures of a split, where there are any."""
+        """Return the path of the list of bad pictures; it exists only if a split has some."""
         path = self.cache(split).path
         return path.with_name(f"{path.name}.bad_files.txt")
 
-    def _attempt(self, picture: Picture) -> NDArray[np.uint8] | str:
+    def _try_decode(self, picture: Picture) -> NDArray[np.uint8] | str:
+        """Return the image, or why there is none."""
         try:
             return self.decode_picture(picture)
         except (ValueError, OSError) as error:
             return str(error)
 
-    def _tell_of_bad_files(self) -> None:
-        """Stop or warn, also where the bad files were found when the cache was built before."""
+    def _write_bad_files(self, split: SplitName, bad: Sequence[str]) -> None:
+        report = self.bad_files_report(split)
+        if not bad:
+            report.unlink(missing_ok=True)
+            return
+        # Another process may be reading the report, so it is replaced in one piece.
+        unfinished = report.with_name(f"{report.name}.part")
+        unfinished.write_text("\n".join(bad) + "\n", errors="surrogateescape")
+        unfinished.replace(report)
+
+    def _report_bad_files(self) -> None:
+        """Raise or warn if there are bad pictures, also if a former run found them."""
         reports = [path for path in map(self.bad_files_report, SPLITS) if path.is_file()]
         bad = "".join(path.read_text(errors="surrogateescape") for path in reports).splitlines()
         if not bad:
             return
+        number = f"{len(bad)} pictures" if len(bad) > 1 else "1 picture"
         some = "; ".join(bad[:5]) + ("; ..." if len(bad) > 5 else "")
-        told = (
-            f"{len(bad)} pictures cannot be used ({some}). All are listed in "
-            f"{', '.join(map(str, reports))}. "
+        message = (
+            f"{number} cannot be used ({some}). All are listed in {', '.join(map(str, reports))}. "
         )
         if self.on_bad_file == "stop":
             raise ValueError(
-                told + "Mend or remove them, or leave them out with data.on_bad_file=skip"
+                message + "Repair or remove them, or set data.on_bad_file=skip to leave them out"
             )
-        warnings.warn(told + "They are left out", stacklevel=2)
+        warnings.warn(message + "They are left out", stacklevel=2)
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """Return what changes when a file does."""
+    """Return the size and times of a file, which change whenever its content does."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
@@ -153,11 +190,11 @@ def _scan(folder: str, prefix: str, above: frozenset[str]) -> Iterator[tuple[str
         return
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or entry.name in LEFT_BY_SYSTEMS:
+            if entry.name.startswith(".") or entry.name in SYSTEM_FILES:
                 continue
             try:
                 is_folder, stamp = entry.is_dir(), stamp_of(entry.stat())
-            except OSError:  # a link to nowhere, or to itself
+            except OSError:  # a link to nothing, or to itself
                 is_folder, stamp = False, "absent"
             if is_folder:
                 yield from _scan(entry.path, f"{prefix}{entry.name}/", above | {real})

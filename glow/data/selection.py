@@ -1,4 +1,4 @@
-"""Images that somebody has chosen: by their numbers in a split, or as files of any size."""
+"""Images chosen by their numbers in a split, or given as files of any size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,13 @@ from glow.data.image_file import MODES, channels_of, fit, open_picture, read_fil
 
 @dataclass(frozen=True)
 class Selection:
-    """Images, uint8 (N,C,H,W), what to call them, and what was done to those that are files.
+    """Chosen images, with their labels and names.
 
-    Labels are classes (N,), -1 where there is none.
+    Args:
+        images: uint8 images (N,C,H,W).
+        labels: Classes (N,), -1 for images whose class is not known.
+        names: What to call each image, such as "test 7", or "me" for a file ``me.png``.
+        notes: One sentence for each file that had to be cropped, resized or converted.
     """
 
     images: Tensor
@@ -25,22 +29,34 @@ class Selection:
     notes: list[str]
 
     @property
-    def told(self) -> str:
-        """The names in one word, for that of a file."""
+    def slug(self) -> str:
+        """The names as one word, for the name of a file, such as ``test7_me``."""
         return "_".join(name.replace(" ", "") for name in self.names)
 
 
 def select(data: ImageDataModule, references: Sequence[int | str], split: str) -> Selection:
-    """Return the images that are referred to: numbers are of the split, names are of files.
+    """Collect images by number or file name.
 
-    Files are fitted to the images of ``data`` as it fits its own; where there are no numbers, the
-    data itself is not needed. Raises ``ValueError`` for a number that is not in the split and for
-    a file that is no picture, and ``FileNotFoundError`` where there is no such file.
+    Files are fitted to the images of ``data`` like the source's own pictures. ``data`` is prepared
+    and read only if there are numbers.
+
+    Args:
+        data: The source of the images.
+        references: Numbers of images in the split, or names of picture files.
+        split: The name of the split.
+
+    Returns:
+        The images, in the order of ``references``.
+
+    Raises:
+        ValueError: If a number is not in the split, or a file is not a picture.
+        FileNotFoundError: If a file does not exist.
     """
-    strange = [it for it in references if isinstance(it, bool) or not isinstance(it, int | str)]
-    if strange:
+    invalid = [it for it in references if isinstance(it, bool) or not isinstance(it, int | str)]
+    if invalid:
         raise ValueError(
-            f"images are numbers in a split or names of files, such as [7,me.png], got {strange[0]}"
+            "images must be numbers in a split or names of files, such as [7,me.png], got "
+            f"{invalid[0]}"
         )
     if any(isinstance(reference, int) for reference in references):
         data.prepare_data()
@@ -67,9 +83,18 @@ def select(data: ImageDataModule, references: Sequence[int | str], split: str) -
 
 
 def fit_file(data: ImageDataModule, path: Path) -> tuple[Tensor, str]:
-    """Return a picture as an image of ``data``, uint8 (C,H,W), and a note of what was done to it.
+    """Read a picture file as an image of ``data``.
 
-    Raises ``ValueError`` and ``FileNotFoundError`` as ``select`` does.
+    Args:
+        data: The source whose images it is fitted to.
+        path: The file.
+
+    Returns:
+        A uint8 image (C,H,W), and a note of what was done to the picture, empty if nothing was.
+
+    Raises:
+        ValueError: If the file is not a picture, or ``data`` has neither 1 nor 3 channels.
+        FileNotFoundError: If the file does not exist.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
@@ -79,22 +104,30 @@ def fit_file(data: ImageDataModule, path: Path) -> tuple[Tensor, str]:
         content = read_file(path)
         picture = open_picture(content, channels)
     except ValueError as error:
-        raise ValueError(f"{path} is no picture that can be used: {error}") from error
+        raise ValueError(f"{path} cannot be used as a picture: {error}") from error
     done = []
     if channels_of(content) != channels:
-        done.append("made grey" if channels == 1 else "put into 3 channels")
-    pixels, how = data.fit_picture(picture)
-    if how:
-        done.append(how)
+        done.append("made gray" if channels == 1 else "converted to 3 channels")
+    pixels, fitted = data.fit_picture(picture)
+    if fitted:
+        done.append(fitted)
     size = f"{picture.width}x{picture.height}"
     note = f"{path}, {size}, was {' and '.join(done)}" if done else ""
     return torch.from_numpy(pixels), note
 
 
 def fit_images(images: Tensor, image_shape: Sequence[int]) -> Tensor:
-    """Return uint8 images (N,C,H,W), with 1 channel or 3, in another shape.
+    """Crop, resize and convert images to another shape, as ``fit`` does with pictures.
 
-    Each is cropped centrally, then resized with antialiasing, as by ``fit``; greyed or repeated.
+    Args:
+        images: uint8 images (N,C,H,W) with 1 or 3 channels.
+        image_shape: The new shape (C,H,W), with 1 or 3 channels.
+
+    Returns:
+        uint8 images (N,C,H,W) of the new shape.
+
+    Raises:
+        ValueError: If the number of channels is neither 1 nor 3.
     """
     channels, height, width = image_shape
     for number in (channels, images.shape[1]):
@@ -103,16 +136,33 @@ def fit_images(images: Tensor, image_shape: Sequence[int]) -> Tensor:
     return torch.stack([torch.from_numpy(fit(picture, height, width)) for picture in pictures])
 
 
-def drawn_indices(n_of: int, n: int, seed: int = 0) -> Tensor:
-    """Return the indices of n out of ``n_of`` images, or all where there are fewer, at random."""
+def random_indices(n_images: int, n: int, seed: int = 0) -> Tensor:
+    """Choose images at random.
+
+    Args:
+        n_images: The number of images to choose from.
+        n: The number of images to choose; all are chosen if there are fewer.
+        seed: The seed of the choice.
+
+    Returns:
+        Indices, each once, in ascending order.
+
+    Raises:
+        ValueError: If ``n`` is less than 1.
+
+    >>> random_indices(1000, 3).tolist() == random_indices(1000, 3).tolist()
+    True
+    >>> random_indices(3, 1000).tolist()
+    [0, 1, 2]
+    """
     if n < 1:
         raise ValueError(f"n_images must be at least 1, got {n}")
-    order = torch.randperm(n_of, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(n_images, generator=torch.Generator().manual_seed(seed))
     return order[:n].sort().values
 
 
 def _check_channels(channels: int) -> None:
     if channels not in (1, 3):
         raise ValueError(
-            f"pictures have 1 channel or 3, and can be fitted to no others, but here are {channels}"
+            f"pictures can only be fitted to images with 1 or 3 channels, got {channels}"
         )

@@ -1,4 +1,4 @@
-"""Parts of a source that has fewer official splits than training needs."""
+"""Splits of sources that have fewer official ones than training needs."""
 
 from collections.abc import Mapping
 
@@ -8,19 +8,30 @@ from torch import Tensor
 
 from glow.data.image_data_module import SplitName
 
-SEED = 0  # never changes, so that the test images stay the test images
+SEED = 0  # must never change: another seed would train on images that earlier runs were tested on
 
 
-def cut(n_images: int, sizes: Mapping[SplitName, int]) -> dict[SplitName, Tensor]:
-    """Return indices of disjoint parts of the given sizes, and of the rest, which is for training.
+def split_indices(n_images: int, sizes: Mapping[SplitName, int]) -> dict[SplitName, Tensor]:
+    """Split images at random, always in the same way.
 
-    They are drawn at random, and are always the same for the same sizes. Raises ``ValueError``
-    where nothing would be left.
+    Args:
+        n_images: The number of images.
+        sizes: The number of images of every split except train.
+
+    Returns:
+        Disjoint indices of every split in ``sizes``, and of train, which gets the remaining images.
+
+    Raises:
+        ValueError: If a size is negative, or no image remains for train.
+
+    >>> {split: len(indices) for split, indices in split_indices(50, {"test": 10}).items()}
+    {'test': 10, 'train': 40}
     """
     if min(sizes.values(), default=0) < 0 or sum(sizes.values()) >= n_images:
-        wanted = ", ".join(f"{size} for {split}" for split, size in sizes.items())
+        got = ", ".join(f"{split}={size}" for split, size in sizes.items())
         raise ValueError(
-            f"{wanted} cannot be cut from {n_images} training images: some must be left"
+            "the sizes of splits must be at least 0 and leave some of the "
+            f"{n_images} training images, got {got}"
         )
     order = torch.from_numpy(np.random.default_rng(SEED).permutation(n_images))
     parts = order.split([*sizes.values(), n_images - sum(sizes.values())])

@@ -1,4 +1,4 @@
-"""The order in which training meets its images."""
+"""The order in which training sees its images."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,17 +8,25 @@ from torch.utils.data import Dataset, DistributedSampler
 
 
 class TrainingOrder(DistributedSampler[Any]):
-    """An endless stream of batches: pass after pass over the images, each in an order of its own.
+    """An endless stream of batches: pass after pass over the images, each in a new random order.
 
-    Its numbers are positions: image i in pass p is ``p * len(dataset) + i``.
+    The sampler yields positions: image i in pass p is ``p * len(dataset) + i``. Batch b of the
+    stream depends on ``seed``, b and the process alone.
 
-    Batch b of the stream is a function of ``seed``, b and the process alone. An epoch takes as many
-    batches as a pass has, from the one that follows those that ``trainer`` has trained on already.
-    So a run that stopped anywhere, and was resumed, meets what it would have met without the break,
-    and epochs cut short by ``limit_train_batches`` meet all the images in turn.
+    An epoch takes as many batches as there are in a pass, beginning after those that ``trainer``
+    has trained on. So a run that was interrupted and resumed sees the images that it would have
+    seen without the interruption, and epochs shortened by ``limit_train_batches`` see all images in
+    turn.
 
-    The processes of ``trainer`` share every pass between them. All batches are of one size; the few
-    images that are left at the end of a pass come up in another one.
+    The processes of ``trainer`` share each pass. All batches have the same size; the few images
+    that are left over at the end of a pass have their turn in another pass.
+
+    Args:
+        dataset: The images; only their number matters.
+        batch_size: The number of images per batch and process.
+        seed: The seed of the order.
+        trainer: The trainer, which counts processes and batches; None for a single process that
+            has not trained yet.
     """
 
     def __init__(
@@ -35,7 +43,7 @@ class TrainingOrder(DistributedSampler[Any]):
         self.trainer = trainer
 
     def __iter__(self) -> Iterator[int]:
-        """Yield the positions of one epoch's images."""
+        """Yield the positions of the images of one epoch."""
         per_pass = len(self) // self.batch_size
         first = batches_done(self.trainer)
         order: list[int] = []
@@ -49,7 +57,7 @@ class TrainingOrder(DistributedSampler[Any]):
 
 
 def batches_done(trainer: Trainer | None) -> int:
-    """Return how many batches a run has trained on, those before it was resumed included."""
+    """Return how many batches a run has trained on, including those before it was resumed."""
     if trainer is None:
         return 0
     total: Any = trainer.fit_loop.epoch_loop.batch_progress.total

@@ -1,4 +1,4 @@
-"""The figures of a model and of its record, by matplotlib, and how they get into files."""
+"""Figures, drawn by matplotlib."""
 
 from glow.figures.attributes import attributes
 from glow.figures.curves import Curve, sweep_curves, training_curve
@@ -8,11 +8,12 @@ from glow.figures.levels import reconstructions, resamplings
 from glow.figures.likelihoods import likelihoods
 from glow.figures.samples import (
     PAPER_TEMPERATURES,
-    neighbours,
+    neighbors,
     sample_grid,
     samples_of_models,
     temperature_sweep,
 )
+from glow.figures.speed import speed
 
 __all__ = [
     "PAPER_TEMPERATURES",
@@ -24,12 +25,13 @@ __all__ = [
     "interpolation",
     "likelihoods",
     "moving_interpolation",
-    "neighbours",
+    "neighbors",
     "reconstructions",
     "resamplings",
     "sample_grid",
     "samples_of_models",
     "save",
+    "speed",
     "sweep_curves",
     "temperature_sweep",
     "training_curve",

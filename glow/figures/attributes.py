@@ -1,4 +1,4 @@
-"""Images that are moved along directions of attributes."""
+"""Images moved along directions of attributes."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,15 @@ from einops import rearrange
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from glow.attributes import Directions
+from glow.analysis.attributes import Directions
+from glow.analysis.batches import BATCH_SIZE
+from glow.analysis.editing import move_images
 from glow.figures.image_table import image_table
-from glow.in_batches import BATCH_SIZE
-from glow.manipulation import move_images
-from glow.model import Glow
+from glow.models import ImageFlow
 
 
 def attributes(
-    model: Glow,
+    model: ImageFlow,
     images: Tensor,
     directions: Directions,
     names: Sequence[str],
@@ -24,9 +24,17 @@ def attributes(
     image_names: Sequence[str] = (),
     batch_size: int = BATCH_SIZE,
 ) -> Figure:
-    """Draw images, uint8 (B,C,H,W), moved along each named direction, one row for each of both.
+    """Draw images moved along directions, one row for each image and direction. Paper figure 6.
 
-    Columns are the strengths: 1 is the whole difference that the attribute makes. Paper figure 6.
+    Args:
+        model: The model.
+        images: uint8 (B,C,H,W).
+        directions: The directions of attributes.
+        names: The attributes to draw.
+        strengths: The columns; 1 is the difference that the attribute makes.
+        labels: Class labels (B,), if the model has classes.
+        image_names: The names of the images.
+        batch_size: The number of images at a time.
     """
     moved = [
         move_images(
@@ -35,7 +43,7 @@ def attributes(
         for name in names
     ]
     real = images.cpu()[:, None]
-    rows = [torch.cat([real, of_name], dim=1) for of_name in moved]
+    rows = [torch.cat([real, along_one], dim=1) for along_one in moved]
     who = image_names or [f"image {i}" for i in range(len(images))]
     return image_table(
         rearrange(rows, "name b s c h w -> (b name) s c h w"),

@@ -1,4 +1,4 @@
-"""Bits/dim over the course of training."""
+"""Bits/dim in the course of training."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ def training_curve(metrics: str | Path) -> Figure:
     axes = figure.subplots()
     for name, style in (("train", {"alpha": 0.5, "linewidth": 1}), ("val", {"marker": "."})):
         key = f"{name}/bits_per_dim"
-        # Steps that a resumed run has taken again are drawn once.
+        # Steps that a resumed run repeated are drawn once.
         points = {int(r["step"]): float(r[key]) for r in records if r.get(key)}
         if points:
             axes.plot(*zip(*sorted(points.items()), strict=True), label=name, **style)
@@ -33,10 +33,13 @@ def sweep_curves(
     curves: Mapping[str, Mapping[str, Sequence[Curve]]],
     title: str = "Validation images: mean and standard deviation over runs",
 ) -> Figure:
-    """Draw mean and spread of curves over runs that differ in the seed: panel -> line -> curves.
+    """Draw mean and spread of curves over runs that differ in the seed. Paper figure 3.
 
-    A curve is a list of (epoch, bits/dim). The spread is one standard deviation to each side; it is
-    drawn as far as all runs of a line have come. Paper figure 3.
+    The spread is one standard deviation to each side. A line is as long as its shortest run.
+
+    Args:
+        curves: From a panel to a line to the curves of its runs, each a list of (epoch, bits/dim).
+        title: The title of the figure.
     """
     figure = Figure(figsize=(5 * len(curves), 4.2), layout="constrained")
     all_axes = figure.subplots(1, len(curves), squeeze=False, sharey=True)[0]

@@ -1,4 +1,4 @@
-"""Images in rows and columns: what all pictures of pictures are made of."""
+"""Images in rows and columns, on which all figures of images are based."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -20,20 +20,29 @@ def image_table(
     row_labels: Sequence[str] = (),
     column_labels: Sequence[str] = (),
 ) -> Figure:
-    """Lay out rows of uint8 images, each (N,C,H,W), as one table with labelled rows and columns.
+    """Lay out images as a table with labelled rows and columns.
 
-    Images with neither 1 nor 3 channels are shown as the grey mean of them.
+    Images with neither 1 nor 3 channels are shown as the gray mean of their channels.
+
+    Args:
+        rows: Rows of uint8 images, each (N,C,H,W).
+        title: The title of the figure.
+        row_labels: One label per row, or none.
+        column_labels: One label per column, or none.
+
+    Raises:
+        ValueError: If there are no rows, or rows of different shapes.
     """
     table = _shown(_stacked(rows))
     n_rows, n_columns, _, height, width = table.shape
     gap = max(1, height // 16)
-    # Each image with a gap to its right and below it, and the table with one above and before it.
+    # A gap to the right of each image and below it, and above the table and to its left.
     picture = rearrange(
         F.pad(table, (0, gap, 0, gap), value=255), "row column c h w -> c (row h) (column w)"
     )
     picture = F.pad(picture, (gap, 0, gap, 0), value=255).expand(3, -1, -1)
 
-    # The longer side of an image is so long that no label meets its neighbour.
+    # Images are so large that no label overlaps the next.
     inches = max(
         0.6 if max(height, width) < 48 else 0.9,
         0.07 * _longest_line(column_labels) * max(1, height / width),
@@ -57,16 +66,32 @@ def image_table(
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure to a file, making its folder; return the path."""
+    """Write a figure to a file, creating its folder.
+
+    Args:
+        figure: The figure.
+        path: The file to write.
+
+    Returns:
+        The path.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI, bbox_inches="tight")
     return path
 
 
 def animate(figures: Iterable[Figure], path: Path, seconds: float = 6.0) -> Path:
-    """Write figures of one size and layout as a GIF file that goes there and back in ``seconds``.
+    """Write figures as the frames of a GIF file that plays forth and back.
 
-    A GIF has 256 colours a frame, so that colours are not exact in it.
+    Colors are not exact, because a GIF has 256 of them per frame.
+
+    Args:
+        figures: Figures of the same size and layout.
+        path: The file to write.
+        seconds: How long it takes to play forth and back.
+
+    Returns:
+        The path.
     """
     frames = []
     for figure in figures:
@@ -85,7 +110,7 @@ def _longest_line(labels: Sequence[str]) -> int:
 
 
 def _stacked(rows: Tensor | Iterable[Tensor]) -> Tensor:
-    """Return rows (R,N,C,H,W) of the rows; raise ``ValueError`` where they differ, or are none."""
+    """Stack the rows to (R,N,C,H,W)."""
     every = list(rows)
     shapes = {tuple(row.shape) for row in every}
     if len(shapes) != 1:
@@ -97,7 +122,7 @@ def _stacked(rows: Tensor | Iterable[Tensor]) -> Tensor:
 
 
 def _shown(images: Tensor) -> Tensor:
-    """Return images (...,C,H,W) as they can be shown: with neither 1 nor 3 channels, their mean."""
+    """Return images (...,C,H,W) with 1 or 3 channels: the mean of any other number."""
     if images.shape[-3] in (1, 3):
         return images
     return images.float().mean(dim=-3, keepdim=True).byte()

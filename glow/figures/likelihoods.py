@@ -1,4 +1,4 @@
-"""Histograms of what a model says of images from several places."""
+"""Histograms of likelihoods of images from several data sets."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,15 +7,20 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from glow.out_of_distribution import Scores
+from glow.analysis.out_of_distribution import Scores
 
 N_BINS = 60
 
 
 def likelihoods(scores: Mapping[str, Scores], title: str) -> Figure:
-    """Draw the scores of data sets, by name, the first of which is that of the model.
+    """Draw histograms of scores: bits/dim, which mislead, and bits/dim minus those of a PNG file.
 
-    One panel shows bits/dim, which misleads, the other bits/dim less those of a PNG file.
+    Args:
+        scores: Scores by the name of a data set; the first is that of the model.
+        title: The title of the figure.
+
+    Raises:
+        ValueError: If no image of the first data set has a finite likelihood.
     """
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     panels = {
@@ -30,7 +35,7 @@ def likelihoods(scores: Mapping[str, Scores], title: str) -> Figure:
             values = column.clamp(low, high).numpy()
             axes.hist(values, bins=bins, weights=weights, alpha=0.55, label=data)
         axes.set(title=name, ylabel="share of the images")
-        axes.set_xlabel("bits/dim (the outermost bars hold all beyond)")
+        axes.set_xlabel("bits/dim (the outermost bars include everything beyond)")
         axes.grid(alpha=0.3)
     figure.axes[0].legend(title="images of")
     figure.suptitle(title)
@@ -38,13 +43,13 @@ def likelihoods(scores: Mapping[str, Scores], title: str) -> Figure:
 
 
 def _shown_range(columns: Sequence[Tensor]) -> tuple[float, float]:
-    """Return what is shown: everything, but no further from the first column than it is wide.
+    """Return the range to show: all values, but no further from the first column than it is wide.
 
-    Noise may cost thousands of bits, beside which nothing else could be seen.
+    Noise can cost thousands of bits, and nothing else would be visible beside it.
     """
     own, everything = columns[0][columns[0].isfinite()], torch.cat(list(columns))
     if not len(own):
-        raise ValueError("none of the model's own images has a finite likelihood to be drawn")
+        raise ValueError("no image of the model's own data set has a finite likelihood")
     reach = own.max() - own.min()
     low = torch.maximum(everything.min(), own.min() - reach)
     high = torch.minimum(everything.max(), own.max() + reach)

@@ -11,24 +11,24 @@ def case(subject: str) -> Case:
 
 
 @pytest.mark.parametrize("subject", [name for name in OURS if "compiled" not in name])
-def test_a_step_uses_its_setting_and_leaves_none_behind(
+def test_a_step_uses_its_setting_and_restores_the_others(
     subject: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     matmul: Any = torch.backends.cuda.matmul
     outside = matmul.fp32_precision
     measured = case(subject)
     seen: list[tuple[bool, bool]] = []
-    honest = measured._loss
+    loss = measured.loss
 
     def spy() -> torch.Tensor:
         seen.append((torch.is_autocast_enabled("cpu"), matmul.fp32_precision == "tf32"))
-        return honest()
+        return loss()
 
-    monkeypatch.setattr(measured, "_loss", spy)
+    monkeypatch.setattr(measured, "loss", spy)
     before = [p.detach().clone() for p in measured.model.parameters()]
     measured.train()
     assert seen == [(OURS[subject].bf16, OURS[subject].tf32)]
-    assert measured.model.flow.memory == OURS[subject].memory
+    assert measured.model.config["memory"] == OURS[subject].memory
     assert matmul.fp32_precision == outside
     assert any(
         not torch.equal(p, b) for p, b in zip(measured.model.parameters(), before, strict=True)

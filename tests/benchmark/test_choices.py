@@ -11,4 +11,4 @@ def test_both_ways_compute_the_same(choice: Choice) -> None:
     expected = choice.plain()
     assert expected.abs().max() > 0
     torch.testing.assert_close(choice.chosen(), expected)
-    torch.testing.assert_close(choice.chosen(), expected)  # when run again, too
+    torch.testing.assert_close(choice.chosen(), expected)  # also when it is run again

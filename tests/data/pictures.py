@@ -1,4 +1,4 @@
-"""Data sets made by the tests: pictures in which a pixel tells which they are."""
+"""Small data sets in the formats of the real ones; the value of a pixel says which image it is."""
 
 import pickle
 from pathlib import Path
@@ -9,22 +9,24 @@ from PIL import Image
 from glow.data.cifar10 import CLASSES
 
 ATTRIBUTES = [f"Attribute_{i}" for i in range(39)] + ["Smiling"]
+# What a file host may send instead of an archive.
+QUOTA_PAGE = "<!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></html>"
 
 
 def paint(path: Path, value: int, size: tuple[int, int] = (4, 4), mode: str = "L") -> None:
-    """Write a picture of one grey value."""
+    """Write a picture of one gray value."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("L", size, value).convert(mode).save(path)
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """Write an array in MNIST's own format."""
+    """Write an array in the file format of MNIST."""
     header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
     path.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
 def write_mnist(root: Path, name: str = "MNIST") -> None:
-    """Write a tiny MNIST: 40 and 10 images whose every pixel is their index."""
+    """Write 40 training and 10 test images in the format of MNIST; all pixels are the index."""
     raw = root / name / "raw"
     raw.mkdir(parents=True)
     for prefix, size in (("train", 40), ("t10k", 10)):
@@ -35,7 +37,7 @@ def write_mnist(root: Path, name: str = "MNIST") -> None:
 
 
 def write_cifar10_pictures(root: Path) -> None:
-    """Write CIFAR-10 as folders of pictures: 4 of each class for training, 1 for test."""
+    """Write CIFAR-10 as folders of pictures: 4 of each class for training, 1 for testing."""
     for label, name in enumerate(CLASSES):
         for i in range(4):
             paint(root / "cifar10" / "train" / name / f"{i}.png", 10 * i + label, (32, 32), "RGB")
@@ -43,7 +45,7 @@ def write_cifar10_pictures(root: Path) -> None:
 
 
 def write_cifar10_batches(root: Path) -> None:
-    """Write the same images as torchvision keeps them, which only its checksums tell from real."""
+    """Write the same images in torchvision's files; their checksums are not the official ones."""
     folder = root / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     parts = {f"data_batch_{i + 1}": np.arange(8 * i, 8 * i + 8) for i in range(5)}
@@ -55,7 +57,10 @@ def write_cifar10_batches(root: Path) -> None:
 
 
 def write_celeba(root: Path, n: int = 30) -> None:
-    """Write a tiny CelebA: picture i is of grey value i, smiles if i is even; 6 of 10 train."""
+    """Write n pictures as CelebA: six of ten are for training, two for validation, two for testing.
+
+    Picture i has the gray value i, and smiles if i is even.
+    """
     folder = root / "celeba"
     attributes, partition = [str(n), " ".join(ATTRIBUTES)], []
     for i in range(n):

@@ -7,9 +7,7 @@ import torch
 from PIL import Image
 
 from glow.data import CelebA
-from tests.data.pictures import ATTRIBUTES, paint, write_celeba
-
-PAGE = "<!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></html>"
+from tests.data.pictures import ATTRIBUTES, QUOTA_PAGE, paint, write_celeba
 
 
 def celeba(tmp_path: Path, **options: Any) -> CelebA:
@@ -22,12 +20,13 @@ def celeba(tmp_path: Path, **options: Any) -> CelebA:
 
 @pytest.fixture
 def official(tmp_path: Path) -> Path:
+    """The folder of the official files."""
     write_celeba(tmp_path)
     return tmp_path / "celeba"
 
 
 def zipped(official: Path) -> Path:
-    """Put the pictures into the archive that they are handed out in."""
+    """Move the pictures into the archive in which they are distributed."""
     shutil.make_archive(str(official / "img_align_celeba"), "zip", official, "img_align_celeba")
     shutil.rmtree(official / "img_align_celeba")
     return official / "img_align_celeba.zip"
@@ -51,14 +50,14 @@ def test_the_official_files_give_pictures_attributes_and_splits(official: Path) 
     check(celeba(official.parent, root=str(official)))
 
 
-def test_the_archive_gives_the_same(official: Path) -> None:
+def test_the_archive_gives_the_same_images_as_the_folder(official: Path) -> None:
     zipped(official)
     check(celeba(official.parent))
 
 
 @pytest.mark.parametrize(("left", "top", "size"), [(15, 35, 148), (9, 29, 160)])
 def test_crops_are_central(official: Path, left: int, top: int, size: int) -> None:
-    """A white square just as large fills the picture, and one smaller by a pixel does not."""
+    """A white square of the size of the crop fills the image, and one that is smaller does not."""
     picture = official / "img_align_celeba" / "000000.jpg"
     for smaller, darkest in ((0, 255), (1, 0)):
         image = Image.new("L", (178, 218))
@@ -70,17 +69,17 @@ def test_crops_are_central(official: Path, left: int, top: int, size: int) -> No
         assert max(int(i.min()) for i in images if i.max() == 255) == darkest
 
 
-def test_training_goes_on_with_attributes_as_labels(official: Path) -> None:
+def test_training_batches_have_attributes_as_labels(official: Path) -> None:
     images, labels = next(iter(celeba(official.parent).train_dataloader()))
     assert images.shape == (4, 3, 64, 64)
     assert labels.shape == (4, 40)
-    assert celeba(official.parent).dataset("train").of_many_classes(2) == [0, 1]
+    assert celeba(official.parent).dataset("train").indices_across_classes(2) == [0, 1]
 
 
 @pytest.mark.parametrize(
     "absent", ["img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"]
 )
-def test_what_is_absent_names_the_ways_out(official: Path, absent: str) -> None:
+def test_missing_files_raise_with_instructions(official: Path, absent: str) -> None:
     path = official / absent
     if path.is_dir():
         shutil.rmtree(path)
@@ -90,14 +89,14 @@ def test_what_is_absent_names_the_ways_out(official: Path, absent: str) -> None:
         celeba(official.parent)
 
 
-def test_a_quota_page_in_place_of_the_archive_is_recognised(official: Path) -> None:
+def test_a_quota_page_or_half_of_the_archive_raises(official: Path) -> None:
     archive = zipped(official)
     whole = archive.read_bytes()
-    archive.write_text(PAGE)
+    archive.write_text(QUOTA_PAGE)
     with pytest.raises(ValueError, match=r"celeba\.zip is a web page, .* quota .* delete it"):
         celeba(official.parent)
     archive.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"no whole zip archive .* download it again"):
+    with pytest.raises(ValueError, match=r"not a complete zip archive .* download it again"):
         celeba(official.parent)
 
 
@@ -107,41 +106,77 @@ def test_a_damaged_picture_in_the_archive_is_named(official: Path) -> None:
     start = content.index(b"000003.jpg") + 10
     content[start : start + 200] = bytes(200)
     archive.write_bytes(content)
-    with pytest.raises(ValueError, match=r"1 pictures cannot be used \(000003\.jpg: the archive"):
+    message = r"1 picture cannot be used \(000003\.jpg: it cannot be read from the archive"
+    with pytest.raises(ValueError, match=message):
         celeba(official.parent)
 
 
-def told_of(official: Path, name: str, old: str, new: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        (
+            "list_attr_celeba.txt",
+            "000003.jpg",
+            "999999.jpg",
+            r"lists 000003\.jpg, but list_attr_celeba\.txt has no attributes for it",
+        ),
+        (
+            "list_attr_celeba.txt",
+            "000003.jpg -1",
+            "000003.jpg",
+            "line 6: expected a name and 40 values, .* got 39 values",
+        ),
+        (
+            "list_attr_celeba.txt",
+            "000003.jpg -1",
+            "000003.jpg 7",
+            "line 6: .* each 1 or -1, got 40 values, which are -1, 7",
+        ),
+        (
+            "list_attr_celeba.txt",
+            " Smiling",
+            "",
+            "line 2: expected the names of 40 attributes, got 39",
+        ),
+        (
+            "list_eval_partition.txt",
+            "000003.jpg 0",
+            "000003.jpg 5",
+            "line 4: expected .* 0, 1 or 2, got '000003.jpg 5'",
+        ),
+        (
+            "list_eval_partition.txt",
+            "000003.jpg 0",
+            "000002.jpg 0",
+            r"000002\.jpg is listed a second",
+        ),
+        (
+            "list_eval_partition.txt",
+            "000003.jpg 0",
+            "000003.jpg",
+            "line 4: expected .* 0, 1 or 2, got '000003.jpg'",
+        ),
+    ],
+)
+def test_a_line_that_is_wrong_in_a_list_is_named(
+    official: Path, name: str, old: str, new: str, message: str
+) -> None:
     text = (official / name).read_text()
     assert old in text
     (official / name).write_text(text.replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
         celeba(official.parent)
-    (official / name).write_text(text)
-
-
-def test_lists_that_do_not_fit_are_told(official: Path) -> None:
-    attributes, partition = "list_attr_celeba.txt", "list_eval_partition.txt"
-    told_of(official, attributes, "000003.jpg", "999999.jpg", r"lists 000003\.jpg, but .* no attr")
-    told_of(official, attributes, "000003.jpg -1", "000003.jpg", r"line 6: .* 40 values, .* are 39")
-    told_of(official, attributes, "000003.jpg -1", "000003.jpg 7", "line 6: .* each 1 or -1")
-    told_of(official, attributes, " Smiling", "", "line 2: 39 names of attributes, not 40")
-    told_of(
-        official, partition, "000003.jpg 0", "000003.jpg 5", "line 4: '000003.jpg 5' is no name"
-    )
-    told_of(official, partition, "000003.jpg 0", "000002.jpg 0", r"000002\.jpg is listed a second")
-    told_of(official, partition, "000003.jpg 0", "000003.jpg", "line 4: '000003.jpg' is no name")
 
 
 @pytest.mark.parametrize("as_archive", [True, False])
-def test_pictures_that_are_missing_or_of_another_size_are_named(
+def test_missing_pictures_and_those_of_another_size_are_named(
     official: Path, *, as_archive: bool
 ) -> None:
     (official / "img_align_celeba" / "000003.jpg").unlink()
     paint(official / "img_align_celeba" / "000009.jpg", 9, (100, 100))
     if as_archive:
         zipped(official)
-    message = r"2 pictures .* \(000003\.jpg: .*000009\.jpg: it is 100x100, not 178x218"
+    message = r"2 pictures .* \(000003\.jpg: .*000009\.jpg: it is 100x100 instead of 178x218"
     with pytest.raises(ValueError, match=message):
         celeba(official.parent)
     with pytest.warns(UserWarning, match="2 pictures cannot be used .* They are left out"):
@@ -149,17 +184,21 @@ def test_pictures_that_are_missing_or_of_another_size_are_named(
     assert sum(len(dataset) for dataset in data.datasets.values()) == 28
 
 
-def test_what_cannot_be_is_told(official: Path) -> None:
+def test_an_unknown_crop_raises(official: Path) -> None:
     with pytest.raises(ValueError, match="must be one of central_148_v1, central_160_v1, got face"):
         celeba(official.parent, crop="face")
-    with pytest.raises(ValueError, match=r"40 labels, .* no classes; set data\.n_classes=0"):
+
+
+def test_attributes_as_classes_raise(official: Path) -> None:
+    message = r"data\.n_classes must be 0, because every image has 40 labels .* got 40"
+    with pytest.raises(ValueError, match=message):
         celeba(official.parent, n_classes=40)
 
 
-def test_a_changed_setting_or_list_decodes_anew(official: Path) -> None:
+def test_a_changed_crop_or_list_decodes_again(official: Path) -> None:
     for i in range(30):
         picture = Image.new("L", (178, 218), 250)
-        picture.paste(0, (12, 32, 166, 186))  # a frame that the wider crop alone shows
+        picture.paste(0, (12, 32, 166, 186))  # leaves a frame that only the wider crop shows
         picture.save(official / "img_align_celeba" / f"{i:06d}.jpg", quality=95)
     narrow, wide = (celeba(official.parent, crop=f"central_{size}_v1") for size in (148, 160))
     assert narrow.dataset("train").images.max() < 20

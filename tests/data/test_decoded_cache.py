@@ -23,19 +23,19 @@ def build(folder: Path) -> DecodedCache:
     return built
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
+def test_images_and_labels_are_read_as_they_were_written(tmp_path: Path) -> None:
     images, labels = build(tmp_path).open()
     assert torch.equal(images, IMAGES)
     assert torch.equal(labels, LABELS)
 
 
-def test_writing_to_what_was_read_changes_no_file(tmp_path: Path) -> None:
+def test_writing_to_opened_images_does_not_change_the_files(tmp_path: Path) -> None:
     images, _ = build(tmp_path).open()
     images[0] = 0
     assert torch.equal(build(tmp_path).open()[0], IMAGES)
 
 
-def test_no_images_are_no_error(tmp_path: Path) -> None:
+def test_a_cache_may_be_empty(tmp_path: Path) -> None:
     empty = cache(tmp_path)
     empty.build(lambda: [], (3, 4, 5))
     images, labels = empty.open()
@@ -43,13 +43,13 @@ def test_no_images_are_no_error(tmp_path: Path) -> None:
     assert len(labels) == 0
 
 
-def test_every_part_of_the_identity_makes_another_cache(tmp_path: Path) -> None:
+def test_another_identity_has_another_folder(tmp_path: Path) -> None:
     paths = {cache(tmp_path, **identity).path for identity in ({}, {"a": 1}, {"a": 2}, {"b": 1})}
     assert len(paths) == 4
     assert cache(tmp_path, a=1, b=2).path == cache(tmp_path, b=2, a=1).path
 
 
-def test_a_build_that_fails_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
+def test_a_failed_build_leaves_no_cache(tmp_path: Path) -> None:
     def failing() -> list[tuple[torch.Tensor, torch.Tensor]]:
         raise OSError("no space left")
 
@@ -60,11 +60,11 @@ def test_a_build_that_fails_leaves_nothing_that_looks_finished(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["images.bin", "labels.npy", "about.json"])
-def test_damage_is_told(name: str, tmp_path: Path) -> None:
+def test_damaged_files_raise(name: str, tmp_path: Path) -> None:
     built = build(tmp_path)
     path = built.path / name
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ValueError, match=r"are damaged .* delete that folder, and they"):
+    with pytest.raises(ValueError, match=r"are damaged .* delete this folder, and they"):
         built.open()
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="are damaged"):
@@ -74,18 +74,18 @@ def test_damage_is_told(name: str, tmp_path: Path) -> None:
         built.open()
 
 
-def test_what_was_not_built_is_told(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="call prepare_data first"):
+def test_opening_before_building_raises(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="does not exist: call prepare_data first"):
         cache(tmp_path).open()
 
 
-def test_images_of_another_shape_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"image_shape is \(3, 5, 4\), but .* \(3, 4, 5\)"):
+def test_images_of_another_shape_raise(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"image_shape must be \(3, 4, 5\), .* got \(3, 5, 4\)"):
         cache(tmp_path).build(lambda: [(IMAGES, LABELS)], (3, 5, 4))
 
 
-def test_more_is_mapped_than_there_is_memory(tmp_path: Path) -> None:
-    shape = (10**5, 1, 2**10, 2**10)  # 100 GB of which nothing is written
+def test_a_cache_may_be_larger_than_the_memory(tmp_path: Path) -> None:
+    shape = (10**5, 1, 2**10, 2**10)  # 100 GB, all of it a hole in the file
     huge = cache(tmp_path)
     huge.path.mkdir()
     with (huge.path / "images.bin").open("wb") as file:
@@ -96,7 +96,7 @@ def test_more_is_mapped_than_there_is_memory(tmp_path: Path) -> None:
     assert images[[0, 5, 99999], 0, 0].sum() == 0
 
 
-def test_what_another_has_built_while_we_waited_is_taken(
+def test_a_cache_that_was_built_while_waiting_for_the_lock_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "glow.data.decoded_cache.FileLock"

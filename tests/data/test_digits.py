@@ -3,7 +3,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from glow.data import Digits
-from glow.layers import Dequantize
+from glow.dequantizers import UniformDequantizer
 
 
 def every_image() -> torch.Tensor:
@@ -22,10 +22,10 @@ def test_the_splits_are_fixed_and_disjoint() -> None:
     for split, dataset in data.datasets.items():
         assert torch.equal(dataset.images, again.datasets[split].images)
         assert torch.equal(dataset.labels, again.datasets[split].labels)
-    # Together they are exactly the 1,797 images, each as often as it is there.
-    ours = sorted(map(tuple, every_image().flatten(1).tolist()))
+    # Together they are exactly the 1,797 images, duplicates included.
+    found = sorted(map(tuple, every_image().flatten(1).tolist()))
     bins = torch.from_numpy(load_digits().images * 31 / 16).round().to(torch.uint8) * 8
-    assert ours == sorted(map(tuple, bins.flatten(1).tolist()))
+    assert found == sorted(map(tuple, bins.flatten(1).tolist()))
 
 
 def test_labels_stay_with_their_images() -> None:
@@ -41,17 +41,17 @@ def test_labels_stay_with_their_images() -> None:
         assert by_pixels[tuple(image.flatten().tolist())] == label
 
 
-def test_every_grey_level_survives_and_white_is_bright() -> None:
+def test_every_gray_level_survives_and_white_is_bright() -> None:
     images = every_image()
     levels = images.unique()
     assert len(levels) == 17
     assert levels[0] == 0
     assert levels[-1] == 248  # the brightest value of 5 bits
-    dequantize = Dequantize(5)
-    x, _ = dequantize(images, torch.rand(images.shape))
-    assert torch.equal(dequantize.inverse(x), images)
+    dequantizer = UniformDequantizer(5)
+    x, _ = dequantizer(images, torch.rand(images.shape))
+    assert torch.equal(dequantizer.inverse(x), images)
 
 
-def test_too_few_bits_are_told() -> None:
-    with pytest.raises(ValueError, match="need n_bits from 5 to 8, got n_bits=4"):
+def test_fewer_bits_than_the_gray_levels_need_raise() -> None:
+    with pytest.raises(ValueError, match=r"data\.n_bits must be from 5 to 8, .* got 4"):
         Digits(n_bits=4)

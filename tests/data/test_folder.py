@@ -9,21 +9,14 @@ import pytest
 
 from glow.data import Folder
 from glow.data.picture_data_module import Picture
-from tests.conftest import ROOT
+from tests.data.folders import folder
 from tests.data.pictures import paint
 
-
-def folder(tmp_path: Path, **options: Any) -> Folder:
-    settings = {
-        "root": str(tmp_path / "pictures"),
-        "cache_dir": str(tmp_path / "cache"),
-        "image_shape": (1, 4, 4),
-        "batch_size": 1,
-    }
-    return Folder(**{**settings, **options})
+REPOSITORY = Path(__file__).parents[2]
 
 
 def read(data: Folder) -> dict[str, list[int]]:
+    """Prepare a source; return the gray values of the pictures in each split."""
     data.prepare_data()
     data.setup()
     return {
@@ -34,21 +27,21 @@ def read(data: Folder) -> dict[str, list[int]]:
 
 @pytest.fixture
 def flat(tmp_path: Path) -> Path:
-    """A hundred pictures in nested folders; their grey value is their number."""
+    """A hundred pictures in folders that are not splits; their gray value is their number."""
     root = tmp_path / "pictures"
     for i in range(100):
         paint(root / f"part_{i % 3}" / f"{i}.png", i)
     return root
 
 
-def test_a_plain_folder_is_split_and_nothing_is_lost(flat: Path, tmp_path: Path) -> None:
+def test_every_picture_of_a_plain_folder_is_in_one_split(flat: Path, tmp_path: Path) -> None:
     found = read(folder(tmp_path))
     assert sorted(chain(*found.values())) == list(range(100))
     assert 1 <= len(found["val"]) <= 15
     assert 1 <= len(found["test"]) <= 15
 
 
-def test_more_pictures_move_none_to_another_split(flat: Path, tmp_path: Path) -> None:
+def test_more_pictures_leave_the_others_in_their_splits(flat: Path, tmp_path: Path) -> None:
     before = read(folder(tmp_path))
     for i in range(100, 140):
         paint(flat / f"{i}.png", i)
@@ -62,7 +55,7 @@ def test_folders_of_splits_are_the_splits(tmp_path: Path) -> None:
     assert read(folder(tmp_path)) == {"train": [0, 1], "val": [2], "test": [3]}
 
 
-def test_a_missing_val_folder_is_cut_from_train(tmp_path: Path) -> None:
+def test_validation_pictures_without_a_folder_are_taken_from_train(tmp_path: Path) -> None:
     for i in range(100):
         paint(tmp_path / "pictures" / "train" / f"{i}.png", i)
     paint(tmp_path / "pictures" / "test" / "x.png", 200)
@@ -72,31 +65,47 @@ def test_a_missing_val_folder_is_cut_from_train(tmp_path: Path) -> None:
     assert found["test"] == [200]
 
 
-def test_sub_folders_are_classes_when_wanted(tmp_path: Path) -> None:
+@pytest.fixture
+def classes(tmp_path: Path) -> Path:
+    """One picture in one of two class folders of each split, two for training."""
+    root = tmp_path / "pictures"
     for i, name in enumerate(["train/cat", "train/dog", "val/dog", "test/cat"]):
-        paint(tmp_path / "pictures" / name / "deep" / "x.png", i)
-        (tmp_path / "pictures" / name).parent.joinpath("cat").mkdir(exist_ok=True)
-        (tmp_path / "pictures" / name).parent.joinpath("dog").mkdir(exist_ok=True)
+        paint(root / name / "deep" / "x.png", i)
+        (root / name).parent.joinpath("cat").mkdir(exist_ok=True)
+        (root / name).parent.joinpath("dog").mkdir(exist_ok=True)
+    return root
+
+
+@pytest.mark.usefixtures("classes")
+def test_folders_are_classes_if_there_are_any(tmp_path: Path) -> None:
     data = folder(tmp_path, n_classes=2)
     read(data)
     assert data.datasets["train"].labels.tolist() == [0, 1]
     assert data.datasets["val"].labels.tolist() == [1]
-    with pytest.raises(ValueError, match=r"n_classes is 3, but .*train has 2 folders .*cat, dog"):
+
+
+@pytest.mark.usefixtures("classes")
+def test_a_wrong_number_of_classes_raises(tmp_path: Path) -> None:
+    message = r"n_classes must be 2, .* folders in .*train \(cat, dog\), .* got 3"
+    with pytest.raises(ValueError, match=message):
         read(folder(tmp_path, n_classes=3))
-    paint(tmp_path / "pictures" / "train" / "stray.png", 9)
-    with pytest.raises(ValueError, match=r"stray.png lies in none of the class folders"):
+
+
+def test_a_picture_without_a_class_raises(classes: Path, tmp_path: Path) -> None:
+    paint(classes / "train" / "stray.png", 9)
+    with pytest.raises(ValueError, match=r"stray.png is in none of the class folders"):
         read(folder(tmp_path, n_classes=2))
 
 
-def test_the_cache_is_made_once_and_anew_when_something_changes(
+def test_pictures_are_decoded_once_and_again_if_something_changes(
     flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[str] = []
-    honest = Folder.decode_picture
+    decode_picture = Folder.decode_picture
 
     def counted(data: Folder, picture: Picture) -> Any:
         decoded.append(picture.name)
-        return honest(data, picture)
+        return decode_picture(data, picture)
 
     monkeypatch.setattr(Folder, "decode_picture", counted)
     read(folder(tmp_path))
@@ -109,31 +118,32 @@ def test_the_cache_is_made_once_and_anew_when_something_changes(
     assert 250 in chain(*read(folder(tmp_path)).values())
 
 
-def test_a_build_that_was_killed_does_not_look_finished(flat: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("flat")
+def test_the_remains_of_a_killed_build_are_replaced(tmp_path: Path) -> None:
     data = folder(tmp_path)
     cache = data.cache("train")
-    part = cache.path.with_name(f"{cache.path.name}.part")
-    part.mkdir(parents=True)
-    (part / "images.bin").write_bytes(b"half of it")
+    unfinished = cache.path.with_name(f"{cache.path.name}.part")
+    unfinished.mkdir(parents=True)
+    (unfinished / "images.bin").write_bytes(b"half of it")
     assert len(read(data)["train"]) > 80
-    assert not part.exists()
+    assert not unfinished.exists()
 
 
-def test_bad_files_stop_with_their_list_or_are_left_out(flat: Path, tmp_path: Path) -> None:
+def test_bad_files_raise_with_a_list_or_are_left_out(flat: Path, tmp_path: Path) -> None:
     (flat / "empty.png").touch()
     (flat / "page.jpg").write_text("<html>quota</html>")
     (flat / "cut.png").write_bytes((flat / "part_0" / "0.png").read_bytes()[:40])
     with pytest.raises(
-        ValueError, match=r"pictures cannot be used .*All are listed in .*bad_files\.txt"
+        ValueError, match=r"3 pictures cannot be used .*All are listed in .*bad_files\.txt"
     ):
         read(folder(tmp_path))
     with pytest.warns(UserWarning, match="3 pictures cannot be used .* They are left out"):
         found = read(folder(tmp_path, on_bad_file="skip"))
     assert sorted(chain(*found.values())) == list(range(100))
     with pytest.raises(ValueError, match="3 pictures cannot be used"):
-        read(folder(tmp_path))  # although the cache is there by now
+        read(folder(tmp_path))  # although the cache has been built
     reports = "".join(p.read_text() for p in (tmp_path / "cache").glob("*.bad_files.txt"))
-    for name in ("empty.png: the file is empty", "page.jpg: this is a web page", "cut.png: "):
+    for name in ("empty.png: the file is empty", "page.jpg: it is a web page", "cut.png: "):
         assert name in reports
 
 
@@ -147,10 +157,10 @@ def test_another_folder_has_another_cache(tmp_path: Path) -> None:
         assert set(chain(*read(data).values())) == {value}
 
 
-def test_a_file_replaced_at_the_same_size_and_time_is_decoded_anew(
+def test_a_file_replaced_with_the_same_size_and_time_is_decoded_again(
     flat: Path, tmp_path: Path
 ) -> None:
-    path = flat / "part_0" / "0.bmp"  # whose size does not depend on its pixels
+    path = flat / "part_0" / "0.bmp"  # the size of a bmp file does not depend on its pixels
     paint(path, 200)
     assert 200 in chain(*read(folder(tmp_path)).values())
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
@@ -159,7 +169,7 @@ def test_a_file_replaced_at_the_same_size_and_time_is_decoded_anew(
     assert 201 in chain(*read(folder(tmp_path)).values())
 
 
-def test_val_and_test_stay_what_they_are_when_one_gets_its_own_folder(tmp_path: Path) -> None:
+def test_a_new_folder_of_one_split_does_not_change_the_other(tmp_path: Path) -> None:
     for i in range(100):
         paint(tmp_path / "pictures" / "train" / f"{i}.png", i)
     before = read(folder(tmp_path))
@@ -169,62 +179,79 @@ def test_val_and_test_stay_what_they_are_when_one_gets_its_own_folder(tmp_path: 
     assert after["train"] == sorted(before["train"] + before["val"])
 
 
-def test_a_cache_that_is_there_needs_no_right_to_write(
-    flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("flat")
+def test_reading_a_complete_cache_takes_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = read(folder(tmp_path))
     monkeypatch.setattr("glow.data.decoded_cache.FileLock", None)
     assert read(folder(tmp_path)) == before
 
 
-def test_what_cannot_be_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_raises_with_instructions(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*pictures: set data\.root"):
         read(folder(tmp_path))
+
+
+def test_splits_without_a_training_folder_raise(tmp_path: Path) -> None:
     (tmp_path / "pictures" / "test").mkdir(parents=True)
-    with pytest.raises(ValueError, match="none that is called train"):
+    with pytest.raises(ValueError, match="has folders for some splits, but no folder train"):
         read(folder(tmp_path))
-    with pytest.raises(ValueError, match=r"1 channel or 3, but data\.image_shape asks for 2"):
-        folder(tmp_path, image_shape=(2, 4, 4))
-    with pytest.raises(ValueError, match=r"data\.cache_dir, .*inside, lies within data\.root"):
-        folder(tmp_path, cache_dir=str(tmp_path / "pictures" / "inside"))
-    with pytest.raises(ValueError, match="must be stop or skip, got ignore"):
-        folder(tmp_path, on_bad_file="ignore")
+
+
+def test_folders_beside_those_of_the_splits_raise(tmp_path: Path) -> None:
     for name in ("train", "bus", "car"):
         paint(tmp_path / "pictures" / name / "x.png", 0)
-    with pytest.raises(ValueError, match="so its folders are splits, but there are also bus, car"):
+    with pytest.raises(ValueError, match="its folders must be splits, but there are also bus, car"):
         read(folder(tmp_path))
+
+
+def test_two_channels_raise(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"data\.image_shape must have 1 or 3 channels, .* got 2"):
+        folder(tmp_path, image_shape=(2, 4, 4))
+
+
+def test_a_cache_among_the_pictures_raises(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"data\.cache_dir must not be in data\.root, .*inside"):
+        folder(tmp_path, cache_dir=str(tmp_path / "pictures" / "inside"))
+
+
+def test_an_unknown_treatment_of_bad_files_raises(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="must be stop or skip, got ignore"):
+        folder(tmp_path, on_bad_file="ignore")
 
 
 BUILD = """
 import sys
 from glow.data import Folder
-honest = Folder.decode_picture
-def slow(self, picture):
+decode_picture = Folder.decode_picture
+def announced(self, picture):
     sys.stdout.write(picture.name + '\\n')
     sys.stdout.flush()
-    return honest(self, picture)
-Folder.decode_picture = slow
+    return decode_picture(self, picture)
+Folder.decode_picture = announced
 Folder(root=sys.argv[1], cache_dir=sys.argv[2], image_shape=(1, 4, 4)).prepare_data()
 """
 
 
 def start_building(root: Path, cache: Path) -> subprocess.Popen[str]:
+    """Build a cache in another process, which prints the name of every picture it decodes."""
     return subprocess.Popen(
         [sys.executable, "-c", BUILD, str(root), str(cache)],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def test_two_that_start_at_once_build_once(flat: Path, tmp_path: Path) -> None:
+def test_processes_that_start_at_once_decode_once(flat: Path, tmp_path: Path) -> None:
     processes = [start_building(flat, tmp_path / "cache") for _ in range(2)]
     decoded = [line for p in processes for line in p.communicate()[0].split() if ".png" in line]
     assert [p.returncode for p in processes] == [0, 0]
     assert len(decoded) == len(set(decoded)) == 100
 
 
-def test_a_build_that_is_killed_is_made_anew(flat: Path, tmp_path: Path) -> None:
+def test_a_killed_build_is_repeated(flat: Path, tmp_path: Path) -> None:
     process = start_building(flat, tmp_path / "cache")
     assert process.stdout
     for _ in range(60):
@@ -235,6 +262,6 @@ def test_a_build_that_is_killed_is_made_anew(flat: Path, tmp_path: Path) -> None
     assert sorted(chain(*found.values())) == list(range(100))
 
 
-def test_a_link_to_where_it_lies_is_no_trap(flat: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_folder_above_is_not_followed(flat: Path, tmp_path: Path) -> None:
     (flat / "part_0" / "loop").symlink_to(flat)
     assert sorted(chain(*read(folder(tmp_path)).values())) == list(range(100))

@@ -1,4 +1,4 @@
-"""A folder of 200 files of every odd kind: each is decoded right or named, and nothing crashes."""
+"""A folder of 200 unusual and broken files: each is decoded correctly or reported."""
 
 import io
 import os
@@ -10,22 +10,22 @@ import pytest
 from PIL import Image
 
 from glow.data import SPLITS
-from tests.data.test_folder import folder
+from tests.data.folders import folder
 
-GREY = 77
+GRAY = 77
 Maker = Callable[[np.random.Generator], bytes]
 
 
 def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (9, 7), **options: int) -> bytes:
-    """Return a picture whose every pixel is grey, in some mode of some format."""
-    picture = Image.new("L", size, GREY)
+    """Return a gray picture in any mode of any format."""
+    picture = Image.new("L", size, GRAY)
     file = io.BytesIO()
     (picture if mode == "L" else picture.convert("RGB").convert(mode)).save(file, kind, **options)
     return file.getvalue()
 
 
 def noisy(kind: str, random: np.random.Generator) -> bytes:
-    """Return a picture that takes many bytes, so that it can be cut anywhere."""
+    """Return a picture of noise, which takes many bytes, so that it can be cut anywhere."""
     file = io.BytesIO()
     Image.fromarray(random.integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(file, kind)
     return file.getvalue()
@@ -33,11 +33,13 @@ def noisy(kind: str, random: np.random.Generator) -> bytes:
 
 def sixteen_bits() -> bytes:
     file = io.BytesIO()
-    Image.fromarray(np.full((7, 9), GREY * 256 + 13, dtype=np.uint16)).save(file, "PNG")
+    Image.fromarray(np.full((7, 9), GRAY * 256 + 13, dtype=np.uint16)).save(file, "PNG")
     return file.getvalue()
 
 
 def cut(kind: str) -> Maker:
+    """Return a maker of pictures whose end is missing."""
+
     def make(random: np.random.Generator) -> bytes:
         whole = noisy(kind, random)
         return whole[: random.integers(1, int(0.9 * len(whole)))]
@@ -46,17 +48,19 @@ def cut(kind: str) -> Maker:
 
 
 def flipped(kind: str) -> Maker:
+    """Return a maker of pictures with 20 wrong bytes."""
+
     def make(random: np.random.Generator) -> bytes:
         content = bytearray(noisy(kind, random))
-        for place in random.integers(0, len(content), 20):
-            content[place] ^= int(random.integers(1, 256))
+        for position in random.integers(0, len(content), 20):
+            content[position] ^= int(random.integers(1, 256))
         return bytes(content)
 
     return make
 
 
 def bomb(random: np.random.Generator) -> bytes:
-    """Return a PNG that claims to be of 60,000 by 60,000 pixels."""
+    """Return a PNG whose header claims 60,000 by 60,000 pixels."""
     content = bytearray(encoded("PNG"))
     content[16:24] = (60000).to_bytes(4, "big") * 2
     return bytes(content)
@@ -96,7 +100,7 @@ NAMES = [
 ]
 
 
-def test_two_hundred_hostile_files(tmp_path: Path) -> None:
+def test_broken_files_are_reported_and_unusual_ones_are_decoded(tmp_path: Path) -> None:
     root = tmp_path / "pictures"
     random = np.random.default_rng(0)
     good: set[str] = set()
@@ -122,13 +126,13 @@ def test_two_hundred_hostile_files(tmp_path: Path) -> None:
     assert all(f"{name}: " in report for name in listed)
     assert not any(f"{name}: ".replace("\n", " ") in report for name in good)
     for split, dataset in data.datasets.items():
-        kept = [
+        decoded = [
             picture.name
             for picture in data.pictures(split)
             if f"{picture.name}: ".replace("\n", " ") not in report
         ]
-        assert len(kept) == len(dataset)
-        for name, image in zip(kept, dataset.images, strict=True):
-            assert name not in good or (image.int() - GREY).abs().max() <= 2, name
+        assert len(decoded) == len(dataset)
+        for name, image in zip(decoded, dataset.images, strict=True):
+            assert name not in good or (image.int() - GRAY).abs().max() <= 2, name
     with pytest.raises(ValueError, match=r"\d+ pictures cannot be used .* All are listed"):
         folder(tmp_path, image_shape=(3, 4, 6), cache_dir=str(tmp_path / "other")).prepare_data()

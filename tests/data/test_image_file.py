@@ -8,12 +8,11 @@ from PIL import Image
 
 from glow.data.image_file import fit, open_picture
 
+RED = (200, 30, 10)
+
 
 def decode_image(content: bytes, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     return fit(open_picture(content, image_shape[0]), *image_shape[1:])
-
-
-RED = (200, 30, 10)
 
 
 def content(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -35,7 +34,7 @@ def test_every_format_gives_its_pixels(kind: str) -> None:
     assert abs(pixels[:, 1, 2].astype(int) - RED).max() <= (3 if kind == "JPEG" else 0)
 
 
-def test_rows_and_columns_stay_where_they_are() -> None:
+def test_rows_and_columns_stay_in_place() -> None:
     values = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     pixels = decode_image(content(Image.fromarray(values)), (3, 2, 3))
     assert np.array_equal(pixels, values.transpose(2, 0, 1))
@@ -53,13 +52,13 @@ def test_every_mode_gives_one_or_three_channels(mode: str) -> None:
         assert decode_image(content(source, kind), (channels, 4, 6)).shape == (channels, 4, 6)
 
 
-def test_16_bits_keep_the_upper_8() -> None:
+def test_the_upper_8_of_16_bits_remain() -> None:
     values = np.array([[0, 255, 256, 65535]], dtype=np.uint16)
     pixels = decode_image(content(Image.fromarray(values)), (1, 1, 4))
     assert pixels.ravel().tolist() == [0, 0, 1, 255]
 
 
-def test_what_is_transparent_lies_on_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     image = Image.new("RGBA", (2, 1), (*RED, 0))
     image.putpixel((1, 0), (*RED, 255))
     pixels = decode_image(content(image), (3, 1, 2))
@@ -73,28 +72,28 @@ def test_another_size_is_cropped_centrally_and_resized() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "message"),
     [
         (b"", "the file is empty"),
         (b"<!DOCTYPE html><html>quota exceeded</html>", "a web page or other text"),
-        (b"GIF89a nothing that we take", "none of PNG, JPEG, WEBP, BMP"),
+        (b"GIF89a in a format that is not accepted", "none of PNG, JPEG, WEBP, BMP"),
         (b"\x89PNG\r\n\x1a\n", "broken|none of"),
         (content(red())[:50], "broken|none of"),
         (content(red())[:-13] + b"?" + content(red())[-12:], "broken.*checksum"),
-        (content(red(), "JPEG")[:-2] + bytes(2), "broken.*no end"),
+        (content(red(), "JPEG")[:-2] + bytes(2), "broken.*its end is missing"),
         (content(red(), "JPEG")[:300], "broken|none of"),
         (content(Image.effect_noise((64, 64), 50), "WEBP")[:700], "broken|none of"),
     ],
 )
-def test_what_is_no_whole_picture_is_told(broken: bytes, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_incomplete_pictures_and_other_files_raise(broken: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         decode_image(broken, (3, 4, 6))
 
 
-def test_a_picture_stands_as_its_camera_was_held() -> None:
-    lying = Image.new("L", (6, 4), 0)
-    lying.paste(255, (0, 0, 6, 2))  # what is above, until it is turned clockwise
+def test_a_photo_is_rotated_as_its_exif_data_says() -> None:
+    stored = Image.new("L", (6, 4), 0)
+    stored.paste(255, (0, 0, 6, 2))  # the upper half, until the photo is turned clockwise
     exif = Image.Exif()
     exif[0x0112] = 6
-    pixels = decode_image(content(lying, "PNG", exif=exif), (1, 6, 4))
+    pixels = decode_image(content(stored, "PNG", exif=exif), (1, 6, 4))
     assert pixels[0, 0].tolist() == [0, 0, 255, 255]

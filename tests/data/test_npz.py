@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from glow.data import NPZ
-from tests.data.test_celeba import PAGE
+from tests.data.pictures import QUOTA_PAGE
 
 SHAPE = (3, 4, 6)
 
 
 def images(start: int, n: int) -> np.ndarray:
-    """Return n different images, (n,3,4,6); the first pixel numbers them."""
+    """Return n different images, (n,3,4,6), whose first pixel value is their number."""
     values = np.random.default_rng(start).integers(0, 256, (n, *SHAPE), dtype=np.uint8)
     values[:, 0, 0, 0] = np.arange(start, start + n)
     return values
@@ -30,6 +30,7 @@ def npz(root: Path, **options: Any) -> NPZ:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    """An empty folder for npz files."""
     (tmp_path / "arrays").mkdir()
     return tmp_path / "arrays"
 
@@ -38,8 +39,8 @@ def numbers(data: NPZ, split: str) -> list[int]:
     return data.dataset(split).images[:, 0, 0, 0].tolist()
 
 
-def test_imagenet_as_it_is_distributed(root: Path) -> None:
-    """Flat rows in files that are numbered, labels from 1, and no test files."""
+def test_the_files_of_imagenet_are_read(root: Path) -> None:
+    """They hold flat rows and labels from 1, are numbered, and none is for testing."""
     for i in range(3):
         flat = images(40 * i, 40).reshape(40, -1)
         labels = np.arange(40) % 8 + 1
@@ -68,16 +69,16 @@ def test_every_layout_gives_the_same_images(layout: str, root: Path) -> None:
     assert [len(d) for d in data.datasets.values()] == [54, 3, 3]
 
 
-def test_grey_images_need_no_channel(root: Path) -> None:
+def test_gray_images_need_no_channel(root: Path) -> None:
     np.savez(root / "one.npz", x=images(0, 40)[:, 0], y=np.arange(40) % 2)
     data = npz(root / "one.npz", image_shape=(1, 4, 6), n_classes=2)
-    numbered = {split: numbers(data, split) for split in ("train", "val", "test")}
-    assert sorted(chain(*numbered.values())) == list(range(40))
-    for split, values in numbered.items():
+    by_split = {split: numbers(data, split) for split in ("train", "val", "test")}
+    assert sorted(chain(*by_split.values())) == list(range(40))
+    for split, values in by_split.items():
         assert torch.equal(data.dataset(split).labels, torch.tensor(values) % 2)
 
 
-def test_a_changed_file_or_setting_builds_anew(root: Path) -> None:
+def test_a_changed_file_or_setting_is_read_again(root: Path) -> None:
     np.savez(root / "train.npz", images=images(0, 40), labels=np.arange(40) % 2)
     assert npz(root).dataset("train").labels.sum() == 0
     assert npz(root, n_classes=2).dataset("train").labels.sum() > 0
@@ -86,7 +87,8 @@ def test_a_changed_file_or_setting_builds_anew(root: Path) -> None:
     np.savez(root / "train.npz", images=images(100, 41), labels=np.arange(41) % 2)
     assert min(numbers(npz(root), "train")) >= 100
     np.savez(root / "extra.npz", images=images(0, 5))
-    assert len(npz(root, test="extra.npz").dataset("train")) == 39  # no test images cut from it
+    # 2 of 41 images are for validation, and none are taken for testing.
+    assert len(npz(root, test="extra.npz").dataset("train")) == 39
 
 
 def test_files_are_in_the_order_of_their_numbers(root: Path) -> None:
@@ -97,53 +99,71 @@ def test_files_are_in_the_order_of_their_numbers(root: Path) -> None:
     assert numbers(data, "train") == [10 * i + j for i in range(1, 12) for j in range(2)]
 
 
-def test_no_file_is_both_trained_and_tested_on(root: Path) -> None:
+def test_training_and_testing_on_the_same_file_raises(root: Path) -> None:
     np.savez(root / "a.npz", images=images(0, 40))
-    with pytest.raises(
-        ValueError, match=r"a\.npz matches both data\.train=\*\.npz and data\.test=a"
-    ):
+    message = r"same file, got .*a\.npz for data\.train=\*\.npz and data\.test=a"
+    with pytest.raises(ValueError, match=message):
         npz(root, train="*.npz", test="a*.npz")
-    with pytest.raises(ValueError, match=r"data\.train is a pattern of names in data\.root"):
+
+
+def test_an_absolute_pattern_raises(root: Path) -> None:
+    message = r"data\.train must be a pattern for names in data\.root, .* got /\*\.npz"
+    with pytest.raises(ValueError, match=message):
         npz(root, train="/*.npz")
 
 
-def told(root: Path, message: str, arrays: dict[str, Any], **options: Any) -> None:
+WHOLE = images(0, 40)
+DIFFERENT_SIZES = np.empty(2, dtype=object)
+DIFFERENT_SIZES[:] = [WHOLE[0], WHOLE[1, :, :2]]
+LABELED = {"images": WHOLE, "labels": np.arange(40) % 4}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message"),
+    [
+        ({"images": WHOLE / 255}, {}, "must be uint8, from 0 to 255, got float64"),
+        ({"images": WHOLE[:, :1]}, {}, r"image_shape=\(3, 4, 6\), got \(40, 1, 4, 6\)"),
+        ({"faces": WHOLE}, {}, "must have an array named images, .* got faces"),
+        ({"images": DIFFERENT_SIZES}, {}, "Python objects, such as images of several sizes"),
+        ({"images": WHOLE}, {"n_classes": 2}, "must have an array named labels, .* got images"),
+        (
+            {**LABELED, "labels": np.arange(4)},
+            {"n_classes": 4},
+            r"the 40 images must have labels .* got \(4,\)",
+        ),
+        ({**LABELED, "labels": ["a"] * 40}, {"n_classes": 4}, "must be integers, got <U1"),
+        (LABELED, {"n_classes": 2}, "must be from 0 to 1, .* got labels from 0 to 3"),
+        (LABELED, {"n_classes": 4, "first_label": 1}, "got labels from -1 to 2"),
+        ({"images": WHOLE[:9]}, {}, "val split: there are no images in it"),
+        ({"images": WHOLE[:36]}, {"batch_size": 35}, "batch_size must be at most 34, .* got 35"),
+    ],
+)
+def test_arrays_that_are_not_images_and_labels_raise(
+    root: Path, arrays: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
     np.savez(root / "train.npz", **arrays)
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
+    with pytest.raises(ValueError, match=message):
         npz(root, **options)
 
 
-def test_what_is_no_array_of_images_is_told(root: Path) -> None:
-    whole = images(0, 40)
-    told(root, "must be uint8, 0 to 255, but are float64", {"images": whole / 255})
-    told(root, r"image_shape is \(3, 4, 6\), but .* is \(40, 1, 4, 6\)", {"images": whole[:, :1]})
-    told(root, r"has the arrays faces, but none is called images", {"faces": whole})
-    several = np.empty(2, dtype=object)
-    several[:] = [whole[0], whole[1, :, :2]]
-    told(root, "holds Python objects, such as images of several sizes", {"images": several})
-    labelled = {"images": whole, "labels": np.arange(40) % 4}
-    told(root, "none is called labels", {"images": whole}, n_classes=2)
-    told(root, r"40 images, but labels \(4,\)", {**labelled, "labels": np.arange(4)}, n_classes=4)
-    told(root, "must be integers, but are <U1", {**labelled, "labels": ["a"] * 40}, n_classes=4)
-    told(root, "labels from 0 to 3; they must lie from 0 to 1", labelled, n_classes=2)
-    told(root, "labels from -1 to 2", labelled, n_classes=4, first_label=1)
-    told(root, "val split: there are no images in it", {"images": whole[:9]})
-    told(root, "34 images .* are too few for a batch of 35", {"images": whole[:36]}, batch_size=35)
-
-
-def test_what_is_no_file_is_told(root: Path) -> None:
+def test_missing_files_raise_with_instructions(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no file in .*arrays matches data\.train=train"):
         npz(root)
     np.savez(root / "pictures.npz", images=images(0, 40))
     with pytest.raises(FileNotFoundError, match=r"there are pictures\.npz\. Set data\.root"):
         npz(root)
-    whole = (root / "pictures.npz").read_bytes()
-    (root / "train.npz").write_text(PAGE)
+
+
+def test_broken_files_raise(root: Path) -> None:
+    path = root / "train.npz"
+    np.savez(path, images=images(0, 40))
+    whole = path.read_bytes()
+    path.write_text(QUOTA_PAGE)
     with pytest.raises(ValueError, match=r"train.npz is a web page, not a zip archive"):
         npz(root)
-    (root / "train.npz").write_bytes(whole[:-50])
-    with pytest.raises(ValueError, match=r"train.npz is no whole zip archive"):
+    path.write_bytes(whole[:-50])
+    with pytest.raises(ValueError, match=r"train.npz is not a complete zip archive"):
         npz(root)
-    (root / "train.npz").write_bytes(whole[:1000] + bytes(100) + whole[1100:])
+    path.write_bytes(whole[:1000] + bytes(100) + whole[1100:])
     with pytest.raises(ValueError, match=r"train.npz is broken \("):
         npz(root)

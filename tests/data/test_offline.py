@@ -1,6 +1,7 @@
-"""No source touches the network unless it is asked to."""
+"""No source uses the network unless a download is allowed."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from glow.data import ImageDataModule
-from tests.conftest import ROOT
 from tests.data.pictures import (
     paint,
     write_celeba,
@@ -19,8 +19,30 @@ from tests.data.pictures import (
     write_mnist,
 )
 
-DOWNLOADED = ("mnist", "mnist_padded", "fashion_mnist", "cifar10")
-SOURCES = sorted(path.stem for path in (ROOT / "conf" / "data").glob("*.yaml"))
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def write_folder(root: Path) -> None:
+    for i in range(100):
+        paint(root / f"{i}.png", i)
+
+
+def write_npz(root: Path) -> None:
+    root.mkdir()
+    np.savez(root / "train.npz", images=np.zeros((40, 3, 32, 32), np.uint8))
+
+
+# How to write the files of every config in conf/data.
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "celeba": write_celeba,
+    "cifar10": write_cifar10_pictures,
+    "digits": lambda root: None,  # they are in scikit-learn
+    "fashion_mnist": lambda root: write_mnist(root, "FashionMNIST"),
+    "folder": write_folder,
+    "mnist": write_mnist,
+    "mnist_padded": write_mnist,
+    "npz": write_npz,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -33,39 +55,29 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
-def source(name: str, root: Path, *overrides: str) -> ImageDataModule:
-    overrides = (f"data={name}", *overrides)
-    if name != "digits":
-        overrides += (f"data.root={root}",)
-    if name in DOWNLOADED:
-        overrides += ("data.download=false", "data.n_val=10")
-    if name in ("npz", "folder", "celeba", "cifar10"):
-        overrides += (f"data.cache_dir={root.parent / 'cache'}",)
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("prepare_data", ["data.batch_size=4", *overrides])
-    return instantiate(config.data)
+def source(name: str, root: Path) -> ImageDataModule:
+    """Instantiate a config of conf/data with other folders, few images and without downloads."""
+    wanted = {
+        "root": str(root),
+        "cache_dir": str(root.parent / "cache"),
+        "download": False,
+        "n_val": 10,
+        "batch_size": 4,
+    }
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("prepare_data", [f"data={name}"]).data
+    for option in set(wanted) & set(config):
+        config[option] = wanted[option]
+    return instantiate(config)
 
 
-def write(name: str, root: Path) -> None:
-    root.mkdir()
-    if name in ("mnist", "mnist_padded"):
-        write_mnist(root)
-    elif name == "fashion_mnist":
-        write_mnist(root, "FashionMNIST")
-    elif name == "cifar10":
-        write_cifar10_pictures(root)
-    elif name == "celeba":
-        write_celeba(root)
-    elif name == "folder":
-        for i in range(100):
-            paint(root / f"{i}.png", i)
-    elif name == "npz":
-        np.savez(root / "train.npz", images=np.zeros((40, 3, 32, 32), np.uint8))
+def test_every_source_is_tested() -> None:
+    assert sorted(path.stem for path in (CONF / "data").glob("*.yaml")) == sorted(WRITERS)
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_what_is_there_is_read(name: str, tmp_path: Path) -> None:
-    write(name, tmp_path / "root")
+@pytest.mark.parametrize("name", WRITERS)
+def test_files_are_read_without_the_network(name: str, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path / "root")
     data = source(name, tmp_path / "root")
     data.prepare_data()
     data.setup()
@@ -74,13 +86,15 @@ def test_what_is_there_is_read(name: str, tmp_path: Path) -> None:
     assert len(data.label_names) in (data.n_classes, 40)
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name != "digits"])
-def test_what_is_absent_is_told(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(set(WRITERS) - {"digits"}))
+def test_missing_files_raise_with_instructions(name: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"data\.root"):
         source(name, tmp_path / "nowhere").prepare_data()
 
 
-def test_torchvisions_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchvisions_files_are_read_without_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *args: True)
     write_cifar10_batches(tmp_path / "root")
     source("cifar10", tmp_path / "root").prepare_data()

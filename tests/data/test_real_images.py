@@ -1,4 +1,4 @@
-"""The real data sets, where they lie beside the project: their known means and deviations."""
+"""The known means and deviations of real data sets, if they are in a folder beside the project."""
 
 import gzip
 import zipfile
@@ -8,22 +8,21 @@ import pytest
 import torch
 
 from glow.data import MNIST, SPLITS, Folder, ImageDataModule, mean_and_std, pixel_counts
-from tests.conftest import ROOT
 
-SHARED = ROOT.parent / "shared" / "data"
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def statistics(data: ImageDataModule, *splits: str) -> tuple[int, torch.Tensor, torch.Tensor]:
-    """Return the number of images in some splits together, and their mean and deviation."""
+    """Return how many images several splits have together, and their mean and deviation."""
     data.prepare_data()
     data.setup()
     images = [data.dataset(split).images for split in splits]
-    mean, std = mean_and_std(torch.stack([pixel_counts(some) for some in images]).sum(0))
+    mean, std = mean_and_std(torch.stack([pixel_counts(of_split) for of_split in images]).sum(0))
     return sum(map(len, images)), mean, std
 
 
-@pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason="MNIST is not there")
-def test_mnist(tmp_path: Path) -> None:
+@pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason="there is no MNIST")
+def test_mnist_has_its_known_mean_and_deviation(tmp_path: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for packed in (SHARED / "mnist").glob("*.gz"):
@@ -36,8 +35,8 @@ def test_mnist(tmp_path: Path) -> None:
     assert statistics(data, "test")[0] == 10000
 
 
-@pytest.mark.skipif(not (SHARED / "cifar10").is_dir(), reason="CIFAR-10 is not there")
-def test_cifar10_test_images(tmp_path: Path) -> None:
+@pytest.mark.skipif(not (SHARED / "cifar10").is_dir(), reason="there is no CIFAR-10")
+def test_cifar10_test_images_have_their_known_mean_and_deviation(tmp_path: Path) -> None:
     zipfile.ZipFile(SHARED / "cifar10" / "test.zip").extractall(tmp_path)
     root, cache = str(tmp_path / "test"), str(tmp_path / "cache")
     data = Folder(root=root, cache_dir=cache, image_shape=(3, 32, 32), n_classes=10)

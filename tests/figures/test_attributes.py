@@ -1,8 +1,8 @@
 import torch
 
 from glow import Glow, figures
-from glow.attributes import estimate
-from glow.manipulation import move_images
+from glow.analysis.attributes import estimate
+from glow.analysis.editing import move_images
 from tests.figures.reading import images_of, labels_of
 
 
@@ -28,7 +28,7 @@ def test_every_image_moves_along_every_attribute(model: Glow, images: torch.Tens
     assert torch.equal(shown[[1, 3], 3], beard[:, 0])
 
 
-def test_images_of_classes_move_as_such(by_class: Glow, images: torch.Tensor) -> None:
+def test_images_move_given_their_classes(by_class: Glow, images: torch.Tensor) -> None:
     labels = torch.arange(8) % 4
     directions = estimate(by_class, [(images, labels)], ["a", "b", "c", "d"])
     figure = figures.attributes(by_class, images, directions, ["c"], (0.0, 0.1), labels)

@@ -10,7 +10,7 @@ from glow import figures
 from tests.figures.reading import images_of, labels_of
 
 
-def test_the_table_shows_every_image_where_it_belongs() -> None:
+def test_the_table_shows_every_image_in_its_place() -> None:
     rows = torch.randint(256, (2, 3, 3, 4, 5), dtype=torch.uint8)
     figure = figures.image_table(rows, "A title", ["a", "b"], ["1", "2", "3"])
     assert labels_of(figure) == ("A title", ["a", "b"], ["1", "2", "3"])
@@ -22,7 +22,7 @@ def test_the_table_shows_every_image_where_it_belongs() -> None:
             assert (rows[i, j] == shown[int(y), int(x)][:, None, None]).all(0).any()
 
 
-def test_images_of_other_channels_are_shown_grey() -> None:
+def test_images_of_other_channels_are_shown_in_gray() -> None:
     rows = torch.tensor([10, 20, 60, 70], dtype=torch.uint8).view(1, 1, 4, 1, 1)
     figure = figures.image_table(rows.expand(1, 2, 4, 4, 4), "Four channels")
     assert (images_of(figure, 1, 2) == 40).all()
@@ -39,7 +39,7 @@ def test_no_text_is_cut_from_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(8, 8), (32, 8), (8, 64), (64, 64)])
-def test_no_label_meets_its_neighbour(size: tuple[int, int]) -> None:
+def test_labels_do_not_overlap(size: tuple[int, int]) -> None:
     rows = torch.zeros(3, 4, 1, *size, dtype=torch.uint8)
     names = ["levels 1-3", "nearest", "norm-preserving", "0.125"]
     figure = figures.image_table(rows, "A title", ["a\nspherical"] * 3, names)
@@ -55,7 +55,7 @@ def test_one_image_is_a_table_too() -> None:
     assert torch.equal(images_of(figures.image_table(rows, "One"), 1, 1)[0, 0, :1], rows[0, 0])
 
 
-def test_what_is_no_table_is_told() -> None:
+def test_rows_that_do_not_fit_raise() -> None:
     image = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
     with pytest.raises(ValueError, match="at least one row, and images of one shape"):
         figures.image_table([], "None")
@@ -63,7 +63,7 @@ def test_what_is_no_table_is_told() -> None:
         figures.image_table([image, image[..., :4]], "Two")
 
 
-def test_an_animation_goes_there_and_back(tmp_path: Path) -> None:
+def test_an_animation_plays_forth_and_back(tmp_path: Path) -> None:
     frames = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1, 1, 1) * 50
     drawn = (figures.image_table(frame.expand(1, 1, 1, 8, 8), "A title") for frame in frames)
     path = figures.animate(drawn, tmp_path / "new" / "ways.gif", seconds=1.2)

@@ -1,7 +1,7 @@
 import torch
 
 from glow import Glow, figures
-from glow.manipulation import (
+from glow.analysis.interpolation import (
     interpolate_corners,
     interpolate_images,
     linear,
@@ -22,48 +22,50 @@ def test_it_begins_and_ends_with_the_real_images(model: Glow, images: torch.Tens
         assert torch.equal(shown[row, -1], images[2 + row // 3])
 
 
-def test_the_paths_that_are_taken_can_be_chosen(model: Glow, images: torch.Tensor) -> None:
-    way = {"round": spherical}
-    figure = figures.interpolation(model, images[:1], images[1:2], n_frames=3, paths=way)
+def test_the_interpolants_can_be_chosen(model: Glow, images: torch.Tensor) -> None:
+    interpolants = {"round": spherical}
+    figure = figures.interpolation(
+        model, images[:1], images[1:2], n_frames=3, interpolants=interpolants
+    )
     assert labels_of(figure)[1] == ["round"]
 
 
 def test_the_labels_are_those_of_their_ends(by_class: Glow, images: torch.Tensor) -> None:
-    start, end, of_start, of_end = (
+    start, end, start_labels, end_labels = (
         images[:2],
         images[2:4],
         torch.tensor([0, 1]),
         torch.tensor([2, 3]),
     )
     figure = figures.interpolation(
-        by_class, start, end, of_start, of_end, n_frames=4, names=["a", "b"]
+        by_class, start, end, start_labels, end_labels, n_frames=4, names=["a", "b"]
     )
     assert labels_of(figure)[1][:2] == ["a\nlinear", "a\nspherical"]
     shown = images_of(figure, 6, 4)[:, :, :1]
-    for row, path in enumerate((linear, spherical, norm_preserving)):
+    for row, interpolant in enumerate((linear, spherical, norm_preserving)):
         expected = interpolate_images(
-            by_class, start, end, 4, path, start_labels=of_start, end_labels=of_end
+            by_class, start, end, 4, interpolant, start_labels=start_labels, end_labels=end_labels
         )
         assert torch.equal(shown[[row, row + 3]], expected)
 
 
-def test_moving_frames_are_those_of_the_way(model: Glow, images: torch.Tensor) -> None:
-    paths = {"spherical": spherical, "norm-preserving": norm_preserving}
-    ways = {
-        name: interpolate_images(model, images[:3], images[3:6], 4, path)
-        for name, path in paths.items()
+def test_moving_frames_are_those_of_the_interpolation(model: Glow, images: torch.Tensor) -> None:
+    interpolants = {"spherical": spherical, "norm-preserving": norm_preserving}
+    found = {
+        name: interpolate_images(model, images[:3], images[3:6], 4, interpolant)
+        for name, interpolant in interpolants.items()
     }
-    frames = figures.moving_interpolation(ways, ["a", "b", "c"])
+    frames = figures.moving_interpolation(found, ["a", "b", "c"])
     assert len(frames) == 4
     for i, frame in enumerate(frames):
         _, rows, columns = labels_of(frame)
         assert (rows, columns) == (["a", "b", "c"], ["spherical", "norm-\npreserving"])
         shown = images_of(frame, 3, 2)[:, :, :1]
-        for column, way in enumerate(ways.values()):
-            assert torch.equal(shown[:, column], way[:, i])
+        for column, one in enumerate(found.values()):
+            assert torch.equal(shown[:, column], one[:, i])
 
 
-def test_corners_take_the_path_and_the_labels(by_class: Glow, images: torch.Tensor) -> None:
+def test_corners_use_the_interpolant_and_the_labels(by_class: Glow, images: torch.Tensor) -> None:
     labels = torch.arange(4)
     names = ["a", "b", "c", "d"]
     figure = figures.corners(by_class, images[:4], labels, 3, spherical, names)

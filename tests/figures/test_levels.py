@@ -1,11 +1,11 @@
 import torch
 
 from glow import Glow, figures
-from glow.manipulation import keep_levels, resample
+from glow.analysis.levels import keep_levels, resample
 from tests.figures.reading import images_of, labels_of
 
 
-def test_each_level_is_drawn_anew_beside_the_real_image(model: Glow, images: torch.Tensor) -> None:
+def test_each_level_is_drawn_again_beside_the_real_image(model: Glow, images: torch.Tensor) -> None:
     figure = figures.resamplings(model, images[:2], n_draws=2, image_names=["a", "b"])
     title, rows, columns = labels_of(figure)
     assert "temperature 0.7" in title
@@ -16,7 +16,7 @@ def test_each_level_is_drawn_anew_beside_the_real_image(model: Glow, images: tor
     assert not torch.equal(shown[:, 1], shown[:, 2])
 
 
-def test_the_columns_are_what_they_name(by_class: Glow, images: torch.Tensor) -> None:
+def test_the_columns_agree_with_their_labels(by_class: Glow, images: torch.Tensor) -> None:
     labels = torch.arange(8) % 4
     figure = figures.resamplings(by_class, images, labels, 1, [0.3, 0.5], seed=3)
     assert "0.3 (level 1), 0.5 (level 2)" in labels_of(figure)[0]

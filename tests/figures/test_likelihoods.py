@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from glow import figures
-from glow.out_of_distribution import Scores
+from glow.analysis.out_of_distribution import Scores
 
 
 def test_both_scores_of_all_sets_are_drawn() -> None:
@@ -22,17 +22,19 @@ def test_both_scores_of_all_sets_are_drawn() -> None:
     assert "PNG" in less_png.get_title()
     for axes in (raw, less_png):
         heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
-        assert [round(sum(of_set), 6) for of_set in heights] == [1, 1]
+        assert [round(sum(bars), 6) for bars in heights] == [1, 1]
         assert axes.get_xlabel().startswith("bits/dim")
 
 
-def test_images_without_any_likelihood_are_told() -> None:
+def test_images_without_any_finite_likelihood_raise() -> None:
     lost = Scores(torch.full((3,), torch.inf), torch.zeros(3))
-    with pytest.raises(ValueError, match="none of the model's own images has a finite likelihood"):
+    with pytest.raises(
+        ValueError, match="no image of the model's own data set has a finite likelihood"
+    ):
         figures.likelihoods({"own": lost}, "A title")
 
 
-def test_what_lies_far_away_does_not_hide_the_rest() -> None:
+def test_distant_values_do_not_hide_the_rest() -> None:
     own = Scores(
         torch.tensor([1.0, 1.5, 2.0], dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     )

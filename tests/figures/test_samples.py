@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 
 from glow import Glow, figures
-from glow.layers import ClassConditionalPrior
-from tests.bijections import affine, perturb
+from glow.models import ClassConditionalPrior
 from tests.figures.reading import images_of, labels_of
+from tests.small_models import affine, perturb
 
 
 def by_class(n_classes: int) -> Glow:
-    """A model that draws the same latents differently by class."""
+    """A model that decodes latents differently for each class."""
     top = partial(ClassConditionalPrior, n_classes=n_classes)
     model = Glow((1, 4, 4), n_levels=1, n_steps=1, coupling=affine, top=top)
     perturb(model.flow.top, 0.3)
@@ -36,7 +36,7 @@ def test_classes_name_the_columns() -> None:
     assert labels_of(named)[2] == ["cat", "dog", "cat"]
 
 
-def test_columns_hold_the_classes_that_they_name() -> None:
+def test_columns_hold_the_classes_in_their_labels() -> None:
     model = by_class(3)
     shown = images_of(figures.sample_grid(model, n_columns=4, n_rows=3, seed=2), 3, 4)
     latents = model.sample_latents(12, 0.7, torch.Generator().manual_seed(2))
@@ -49,7 +49,7 @@ def test_columns_hold_the_classes_that_they_name() -> None:
     assert torch.equal(swept[0, :, :1], model.decode(latents, torch.tensor([0, 1, 2, 0])))
 
 
-def test_the_temperature_of_every_level_is_told(model: Glow) -> None:
+def test_the_title_has_the_temperature_of_every_level(model: Glow) -> None:
     title, _, _ = labels_of(figures.sample_grid(model, 2, 1, temperature=[0.5, 0.7]))
     assert title == "Samples at temperature 0.5 (level 1), 0.7 (level 2)"
 
@@ -73,8 +73,8 @@ def test_models_are_shown_side_by_side(model: Glow) -> None:
     assert torch.equal(images_of(figure, 2, 4)[1], same.expand(-1, 3, -1, -1))
 
 
-def test_a_sample_that_was_learnt_by_heart_stands_beside_itself(images: Tensor) -> None:
-    figure = figures.neighbours(images[[5, 2]], images, n_neighbours=3)
+def test_a_memorized_sample_is_beside_itself(images: Tensor) -> None:
+    figure = figures.neighbors(images[[5, 2]], images, n_neighbors=3)
     _, rows, columns = labels_of(figure)
     assert columns == ["sample", "nearest", "2", "3"]
     assert all(row.startswith("0 to ") for row in rows)

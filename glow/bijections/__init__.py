@@ -1,0 +1,48 @@
+"""Invertible maps of (B, ...), one concept a file."""
+
+from glow.bijections.actnorm import ActNorm, FixedAffine
+from glow.bijections.actnorm_linear import ActNormLinear
+from glow.bijections.bijection import Bijection, log_det_per_position, per_channel, zero_log_det
+from glow.bijections.chain import Chain
+from glow.bijections.coupling import AdditiveCoupling, AffineCoupling, Coupling, NetFactory
+from glow.bijections.frozen import freeze
+from glow.bijections.gaussian import degaussianize, gaussianize
+from glow.bijections.linear import FixedLinear, InvertibleLinear, LULinear, PlainLinear
+from glow.bijections.memory import Memory, RecomputingChain, ReversibleChain, chain, drift
+from glow.bijections.permutation import Permutation, ReversePermutation, ShufflePermutation
+from glow.bijections.precision import full_precision
+from glow.bijections.split import Split
+from glow.bijections.squeeze import Squeeze
+
+__all__ = [
+    "ActNorm",
+    "ActNormLinear",
+    "AdditiveCoupling",
+    "AffineCoupling",
+    "Bijection",
+    "Chain",
+    "Coupling",
+    "FixedAffine",
+    "FixedLinear",
+    "InvertibleLinear",
+    "LULinear",
+    "Memory",
+    "NetFactory",
+    "Permutation",
+    "PlainLinear",
+    "RecomputingChain",
+    "ReversePermutation",
+    "ReversibleChain",
+    "ShufflePermutation",
+    "Split",
+    "Squeeze",
+    "chain",
+    "degaussianize",
+    "drift",
+    "freeze",
+    "full_precision",
+    "gaussianize",
+    "log_det_per_position",
+    "per_channel",
+    "zero_log_det",
+]

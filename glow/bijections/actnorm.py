@@ -1,0 +1,104 @@
+"""ActNorm: one scale and one bias per channel, initialized from data."""
+
+import torch
+from torch import Tensor, nn
+
+from glow.bijections.bijection import Bijection, log_det_per_position, per_channel
+
+
+class ActNorm(Bijection):
+    r"""Shift and scale every channel: ``y = (x + bias) * exp(f * log_scale)``.
+
+    ``log_det = H * W * sum(f * log_scale)``; vectors have a single position instead of H * W. The
+    factor f makes the scale learn faster than the bias. The layer is the identity until
+    ``initialize`` or ``load_state_dict`` sets it, and nothing else does.
+
+    Paper section 3.1; ``actnorm`` of the reference.
+
+    Args:
+        channels: The number of channels, or of features.
+        log_scale_factor: The factor f, 3 in the reference.
+    """
+
+    initialized: Tensor
+
+    def __init__(self, channels: int, log_scale_factor: float = 3.0) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.log_scale = nn.Parameter(torch.zeros(channels))
+        self.log_scale_factor = log_scale_factor
+        self.register_buffer("initialized", torch.tensor(False))
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Normalize (B,C,...)."""
+        y = (x + per_channel(self.bias, x)) * per_channel(self.scale(), x)
+        return y, log_det_per_position(self.log_abs_det(), x)
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+        """Undo the scale, then the shift."""
+        return y * per_channel(self.scale(-1), y) - per_channel(self.bias, y)
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Give every channel of y mean 0 and variance 1 (biased), unless that has been done."""
+        if not self.initialized:
+            axes = (0, *range(2, x.ndim))
+            mean = x.mean(axes)
+            std = (x - per_channel(mean, x)).square().mean(axes).sqrt()
+            self.bias.copy_(-mean)
+            # The reference adds 1e-6, so that a channel without variance stays finite.
+            self.log_scale.copy_(-(std + 1e-6).log() / self.log_scale_factor)
+            self.initialized.fill_(True)
+        return super().initialize(x, context)
+
+    @torch.no_grad()
+    def frozen(self) -> "FixedAffine":
+        """Return the same map with its scales as buffers, for inference."""
+        return FixedAffine(self.bias, self.scale(), self.scale(-1), self.log_abs_det())
+
+    def scale(self, power: int = 1) -> Tensor:
+        """Return ``exp(f * log_scale)`` (C,), or its inverse for ``power=-1``."""
+        return (power * self.log_scale_factor * self.log_scale).exp()
+
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """Return ``a`` and ``b``, both (C,), of ``y = a * x + b``, to fold into another layer."""
+        scale = self.scale()
+        return scale, scale * self.bias
+
+    def log_abs_det(self) -> Tensor:
+        """Return what one position adds to ``log_det``, a scalar."""
+        return self.log_scale_factor * self.log_scale.sum()
+
+
+class FixedAffine(Bijection):
+    """Shift and scale every channel by constants: what an ``ActNorm`` is once it is trained.
+
+    Args:
+        bias: What is added first, (C,).
+        scale: What is multiplied by, (C,).
+        inverse_scale: What the inverse multiplies by, (C,).
+        log_abs_det: What one position adds to ``log_det``, a scalar.
+    """
+
+    bias: Tensor
+    scale: Tensor
+    inverse_scale: Tensor
+    log_abs_det: Tensor
+
+    def __init__(
+        self, bias: Tensor, scale: Tensor, inverse_scale: Tensor, log_abs_det: Tensor
+    ) -> None:
+        super().__init__()
+        self.register_buffer("bias", bias.detach().clone())
+        self.register_buffer("scale", scale)
+        self.register_buffer("inverse_scale", inverse_scale)
+        self.register_buffer("log_abs_det", log_abs_det)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Shift, then scale (B,C,...)."""
+        y = (x + per_channel(self.bias, x)) * per_channel(self.scale, x)
+        return y, log_det_per_position(self.log_abs_det, x)
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+        """Undo the scale, then the shift."""
+        return y * per_channel(self.inverse_scale, y) - per_channel(self.bias, y)

@@ -1,0 +1,27 @@
+"""Gaussianizing: turn a variable with a Gaussian prior into standard-normal noise."""
+
+from torch import Tensor
+
+
+def gaussianize(z: Tensor, mean: Tensor, log_std: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``eps = (z - mean) / exp(log_std)`` and ``log_det = -sum(log_std)``.
+
+    Adding ``log N(eps; 0, I) + log_det`` is the same as adding ``log N(z; mean, std)``. A model
+    whose layers gaussianize what they factor out has standard-normal latents only, so temperature,
+    interpolation and edits are arithmetic on the latents.
+
+    Args:
+        z: The variable (B, ...).
+        mean: The mean of its prior, of a shape that broadcasts to that of z.
+        log_std: The logarithm of the standard deviation, likewise.
+
+    Returns:
+        eps (B, ...) and ``log_det`` (B,), in nats.
+    """
+    eps = (z - mean) * (-log_std).exp()
+    return eps, -log_std.expand_as(z).flatten(1).sum(1)
+
+
+def degaussianize(eps: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    """Return ``z = mean + exp(log_std) * eps``, the inverse of ``gaussianize``."""
+    return mean + log_std.exp() * eps

@@ -1,0 +1,44 @@
+"""Fixed permutations of channels, which the invertible 1x1 convolution generalizes."""
+
+import torch
+from torch import Tensor
+
+from glow.bijections.bijection import Bijection, zero_log_det
+
+
+class Permutation(Bijection):
+    """Reorder the channels: ``y[:, i] = x[:, indices[i]]``. ``log_det`` is 0.
+
+    The order is a buffer, so it is part of the ``state_dict``.
+
+    Args:
+        indices: A permutation of 0, ..., C - 1, int64 (C,).
+    """
+
+    indices: Tensor
+
+    def __init__(self, indices: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("indices", indices)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Permute the channels of (B,C,...)."""
+        return x[:, self.indices], zero_log_det(x)
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+        """Restore the order of the channels."""
+        return y[:, self.indices.argsort()]
+
+
+class ReversePermutation(Permutation):
+    """Reverse the order of the channels, as RealNVP does; ``reverse_features`` of the reference."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(torch.arange(channels).flip(0))
+
+
+class ShufflePermutation(Permutation):
+    """Shuffle the channels in an order drawn once; ``shuffle_features`` of the reference."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(torch.randperm(channels))

@@ -1,0 +1,39 @@
+"""The precision of a flow's state, which no autocast lowers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@contextmanager
+def full_precision(x: Tensor) -> Iterator[None]:
+    """Compute in the precision of ``x``, whatever autocast is enabled outside.
+
+    The state of a flow and its log-determinants stay in float32. Rounding them to bfloat16 costs
+    0.028 bits/dim at K = 16; rounding only the inside of the coupling networks costs 0.002. On a
+    GPU this also disables TF32, which has only 2 more bits than bfloat16, for products and
+    convolutions. Compiled code keeps the TF32 setting of its caller, because a graph cannot change
+    it.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        if x.device.type != "cuda" or torch.compiler.is_compiling():
+            yield
+            return
+        libraries: Any = torch.backends
+        backends = (libraries.cuda.matmul, libraries.cudnn.conv)
+        outside = [backend.fp32_precision for backend in backends]
+        try:
+            for backend in backends:
+                backend.fp32_precision = "ieee"
+            yield
+        finally:
+            for backend, precision in zip(backends, outside, strict=True):
+                backend.fp32_precision = precision
+
+
+def in_float64(x: Tensor) -> Tensor:
+    """Return ``x`` in float64, moved to the CPU if its device (MPS) has no float64."""
+    return (x.cpu() if x.device.type == "mps" else x).double()

@@ -1,0 +1,6 @@
+"""Maps from uint8 images to continuous ones."""
+
+from glow.dequantizers.dequantizer import Dequantizer
+from glow.dequantizers.uniform import UniformDequantizer
+
+__all__ = ["Dequantizer", "UniformDequantizer"]

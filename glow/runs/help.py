@@ -1,0 +1,50 @@
+"""The answer to ``--help``.
+
+Hydra's own answer lists the groups of all programs, and takes seconds to find them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+
+def help_text(configs: Path, name: str, overrides: Sequence[str]) -> str:
+    """Return what a program does, the choices for each group, and the config.
+
+    Args:
+        configs: The folder of the configs.
+        name: The name of the program's config.
+        overrides: Overrides of the command line, which the config then shows.
+    """
+    with initialize_config_dir(str(configs), version_base="1.3"):
+        config = compose(name, list(overrides), return_hydra_config=True)
+    header, footer = config.hydra.help.header, config.hydra.help.footer
+    groups = sorted(g for g in config.hydra.runtime.choices if not g.startswith("hydra/"))
+    lines = [
+        f"{group}: {', '.join(options)}"
+        for group in groups
+        if (options := _options(configs, group, groups))
+    ]
+    choices = "\n".join(["== Choices (group=option) ==", *lines]) if lines else ""
+    shown = "\n".join(["== Config (key=value) ==", OmegaConf.to_yaml(_without_hydra(config))])
+    return "\n".join([header, *([choices, ""] if choices else []), shown, footer])
+
+
+def _options(configs: Path, group: str, groups: Sequence[str]) -> list[str]:
+    """Return the choices for a group, without those for the groups inside of it."""
+    inner = [configs / other for other in groups if other.startswith(f"{group}/")]
+    folder = configs / group
+    paths = [
+        path
+        for path in folder.rglob("*.yaml")
+        if not any(path.is_relative_to(other) for other in (*inner, folder / "shared"))
+    ]
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in paths)
+
+
+def _without_hydra(config: DictConfig) -> DictConfig:
+    with open_dict(config):
+        del config["hydra"]
+    return config

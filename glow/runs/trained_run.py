@@ -1,0 +1,150 @@
+"""A trained model with its run folder and data: what the programs that use a model share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+from torch import Tensor
+
+from glow import checkpoint, figures
+from glow.analysis import batches
+from glow.data import ImageDataModule, Selection, select
+from glow.runs.building import build
+from glow.runs.program import echo
+from glow.runs.run_folder import RunFolder, capped
+from glow.training.loggers import WandbLogger, finish, log_picture
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a value of a config as a list: a single value as a list of one, None as an empty one.
+
+    >>> as_list(None), as_list("me.png"), as_list([1, 2])
+    ([], ['me.png'], [1, 2])
+    """
+    if value is None:
+        return []
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+
+class TrainedRun:
+    """A trained model and the folder of its run.
+
+    Args:
+        path: A run folder, whose selected checkpoint is loaded, or a checkpoint file.
+        device: The device for the model.
+        trusted: Further packages that may provide parts of the model; see ``glow.load``.
+        data: Values that override those of the run's data, a whole config of other data, or None.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        device: str | torch.device = "cpu",
+        trusted: Sequence[str] = (),
+        data: DictConfig | None = None,
+    ) -> None:
+        self.checkpoint = RunFolder.checkpoint_at(path)
+        self.folder = RunFolder.containing(self.checkpoint)
+        self.model = checkpoint.load(self.checkpoint, map_location=device, trusted=trusted)
+        self.override = data
+
+    @classmethod
+    def from_config(cls, config: DictConfig) -> TrainedRun:
+        """Return the run that the config of a program names."""
+        return cls(config.checkpoint, config.device, config.trusted, config.get("data"))
+
+    @functools.cached_property
+    def data(self) -> ImageDataModule:
+        """The data, not read yet.
+
+        Raises ``ValueError`` if its images do not have the shape of the model's.
+        """
+        data: ImageDataModule = build(self.folder.data_config(self.override))
+        if data.image_shape != self.model.image_shape:
+            raise ValueError(
+                f"the model's images have the shape {self.model.image_shape}, but this data has "
+                f"{data.image_shape}; set data.image_shape, if the source can fit its images"
+            )
+        return data
+
+    @property
+    def data_is_own(self) -> bool:
+        """Whether this is the data of the training run, so that its classes are the model's."""
+        return self.override is None or "_target_" not in self.override
+
+    def opened_data(self) -> ImageDataModule:
+        """Return the data, ready to be read."""
+        self.data.prepare_data()
+        self.data.setup()
+        return self.data
+
+    def select(
+        self, references: Sequence[int | str], split: str, batch_size: int
+    ) -> tuple[Selection, Tensor | None]:
+        """Return images and, if the model has classes, their classes.
+
+        An image whose class is unknown, because it is a file or from other data, gets the class
+        under which it is most likely. A line is printed for every file that had to be fitted.
+
+        Args:
+            references: Indices in the split, or names of files; none for 4 images across classes.
+            split: The split of the indices.
+            batch_size: The number of images at a time.
+
+        Raises:
+            ValueError: If the split has no images, or a reference is invalid.
+        """
+        if not references:
+            references = self.opened_data().dataset(split).indices_across_classes(4)
+        if not references:
+            raise ValueError(f"the {split} split has no images; choose another split")
+        chosen = select(self.data, references, split)
+        for note in chosen.notes:
+            echo(note)
+        labels = chosen.labels if self.data_is_own else torch.full_like(chosen.labels, -1)
+        return chosen, batches.fill_in_classes(self.model, chosen.images, labels, batch_size)
+
+    def class_names(self) -> list[str]:
+        """Return the names of the model's classes, or an empty list if its data is not here."""
+        if not self.model.n_classes or not self.data_is_own:
+            return []
+        try:
+            names = self.data.label_names
+        except (ValueError, OSError):
+            return []
+        return names if len(names) == self.model.n_classes else []
+
+    def publish(self, drawn: Mapping[str, Figure | Path]) -> None:
+        """Save figures in the folder of the run; also log them where the run logs pictures.
+
+        Args:
+            drawn: Figures, or files that are already there, by name.
+        """
+        paths = {
+            name: it if isinstance(it, Path) else figures.save(it, self.figure_path(name))
+            for name, it in drawn.items()
+        }
+        for path in paths.values():
+            echo(f"written: {path}")
+        loggers = self._wandb()
+        for name, path in paths.items():
+            log_picture(loggers, name, path)
+        finish(loggers, exit_code=0)
+
+    def figure_path(self, name: str, suffix: str = ".png") -> Path:
+        """Return the path of a figure; the end of a very long name is replaced by its checksum."""
+        return self.folder.figures / f"{capped(name)}{suffix}"
+
+    def _wandb(self) -> list[WandbLogger]:
+        try:
+            config = self.folder.read_config()
+        except FileNotFoundError:
+            return []
+        wandb = config.logger.get("wandb")
+        return [build(wandb, folder=self.folder.path)] if wandb else []

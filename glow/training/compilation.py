@@ -1,0 +1,42 @@
+"""Compiling a model for training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from glow.bijections import Coupling, ReversibleChain
+from glow.models import FlowStep, ImageFlow
+
+
+def compile_steps(model: ImageFlow, **options: Any) -> None:
+    """Compile the steps of flow, in place.
+
+    The steps of a level share one graph, except the first step, whose input has no gradient. A
+    reversible chain runs no step as a whole, so there only the networks of its couplings are
+    compiled.
+
+    Args:
+        model: The model, already initialized.
+        options: Options of ``torch.compile``.
+    """
+    reversible = [m for m in model.modules() if isinstance(m, ReversibleChain)]
+    modules = [p.net for c in reversible for p in c.parts() if isinstance(p, Coupling)]
+    if not reversible:
+        modules = [m for m in model.modules() if isinstance(m, FlowStep)]
+    for module in modules:
+        module.compile(dynamic=False, **options)
+
+
+@contextmanager
+def enough_graphs(model: ImageFlow) -> Iterator[None]:
+    """Let ``torch.compile`` keep as many graphs of a step as the model needs.
+
+    Every level has other shapes, and up to two graphs for inputs with and without a gradient, in
+    training and in evaluation. By default torch gives up on a function after 8 graphs.
+    """
+    config = torch.compiler.config
+    needed = max(config.recompile_limit, 4 * len(model.latent_shapes))
+    with config.patch(recompile_limit=needed):  # type: ignore[attr-defined]
+        yield

@@ -1,0 +1,121 @@
+"""The table of bijections, over which every generic test runs: a new bijection is one more line."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from glow.bijections import (
+    ActNorm,
+    ActNormLinear,
+    AdditiveCoupling,
+    AffineCoupling,
+    Bijection,
+    Chain,
+    LULinear,
+    PlainLinear,
+    ReversePermutation,
+    ShufflePermutation,
+    Split,
+    Squeeze,
+)
+from glow.bijections.scale_map import floored_sigmoid, tanh_exp
+from glow.models import ClassConditionalPrior, FlowStep, LearnedPrior, Level, StandardPrior
+from glow.nets import MLP, ZeroConv2d, ZeroLinear
+from tests.small_models import affine, net, perturb
+
+BATCH = 3
+IMAGE = (4, 4, 2)  # (C,H,W)
+VECTOR = (6,)
+LABELS = torch.arange(BATCH) % 2
+
+mlp = partial(MLP, width=7)
+vector_affine = partial(AffineCoupling, net=mlp)
+
+
+class Row(NamedTuple):
+    """A bijection, the shape of one example, and what conditions it."""
+
+    make: Callable[[], Bijection]
+    shape: tuple[int, ...] = IMAGE
+    context: Tensor | None = None
+
+
+def shared() -> Chain:
+    """Return a chain in which one coupling comes twice."""
+    coupling = affine(4)
+    return Chain(coupling, ReversePermutation(4), coupling)
+
+
+TABLE: dict[str, Row] = {
+    "squeeze": Row(Squeeze),
+    "actnorm": Row(lambda: ActNorm(4)),
+    "actnorm of vectors": Row(lambda: ActNorm(6), VECTOR),
+    "reverse": Row(lambda: ReversePermutation(4)),
+    "shuffle": Row(lambda: ShufflePermutation(4)),
+    "shuffle of vectors": Row(lambda: ShufflePermutation(6), VECTOR),
+    "1x1 convolution, plain": Row(lambda: PlainLinear(4)),
+    "1x1 convolution, LU": Row(lambda: LULinear(4)),
+    "linear map of vectors, plain": Row(lambda: PlainLinear(6), VECTOR),
+    "linear map of vectors, LU": Row(lambda: LULinear(6), VECTOR),
+    "linear map of sequences": Row(lambda: LULinear(3), (3, 5)),
+    "actnorm and 1x1 convolution": Row(lambda: ActNormLinear(ActNorm(4), LULinear(4))),
+    "actnorm and linear map of vectors": Row(
+        lambda: ActNormLinear(ActNorm(6), PlainLinear(6)), VECTOR
+    ),
+    "frozen linear map": Row(lambda: perturb(LULinear(4)).frozen()),
+    "frozen actnorm": Row(lambda: perturb(ActNorm(4)).frozen()),
+    "additive coupling": Row(lambda: AdditiveCoupling(4, net)),
+    "additive coupling of vectors": Row(lambda: AdditiveCoupling(6, mlp), VECTOR),
+    "affine coupling": Row(lambda: affine(4)),
+    "affine coupling of vectors": Row(lambda: vector_affine(6), VECTOR),
+    "affine coupling given labels": Row(
+        lambda: affine(4, net=partial(net, n_classes=2)), context=LABELS
+    ),
+    "affine coupling of vectors given labels": Row(
+        lambda: vector_affine(6, net=partial(mlp, n_classes=2, depth=1)), VECTOR, LABELS
+    ),
+    "affine coupling, floored": Row(lambda: affine(4, scale_map=floored_sigmoid)),
+    "affine coupling, tanh-exp": Row(lambda: affine(4, scale_map=tanh_exp)),
+    "affine coupling, zero padding": Row(lambda: affine(4, net=partial(net, edge_indicator=False))),
+    "split": Row(lambda: Split(4, ZeroConv2d)),
+    "split of vectors": Row(lambda: Split(6, ZeroLinear), VECTOR),
+    "standard prior": Row(lambda: StandardPrior(4)),
+    "learned prior": Row(lambda: LearnedPrior(4)),
+    "learned prior of vectors": Row(lambda: LearnedPrior(6, edge_indicator=False), VECTOR),
+    "class prior": Row(lambda: ClassConditionalPrior(4, n_classes=2), context=LABELS),
+    "class prior on a standard one": Row(
+        lambda: ClassConditionalPrior(4, n_classes=2, base=StandardPrior), context=LABELS
+    ),
+    "class prior of vectors": Row(
+        lambda: ClassConditionalPrior(
+            6, n_classes=2, base=partial(LearnedPrior, edge_indicator=False)
+        ),
+        VECTOR,
+        LABELS,
+    ),
+    "chain": Row(lambda: Chain(ActNorm(4), Squeeze(), LULinear(16))),
+    "chain with names": Row(
+        lambda: Chain(OrderedDict(norm=ActNorm(6), mix=LULinear(6), coupling=vector_affine(6))),
+        VECTOR,
+    ),
+    "chain with a part that comes twice": Row(shared),
+    "flow step": Row(lambda: FlowStep(4, LULinear, affine)),
+    "flow step of vectors": Row(lambda: FlowStep(6, ShufflePermutation, vector_affine), VECTOR),
+    "level": Row(lambda: Level(4, 2, ShufflePermutation, affine)),
+}
+
+
+def make(name: str, seed: int = 0) -> Bijection:
+    """Return a bijection of the table in float64, moved off its initial values."""
+    torch.manual_seed(seed)
+    return perturb(TABLE[name].make().double())
+
+
+def example(name: str) -> tuple[Tensor, Tensor | None]:
+    """Return inputs for a bijection of the table, float64, and its context."""
+    row = TABLE[name]
+    return torch.randn(BATCH, *row.shape, dtype=torch.float64), row.context

@@ -1,0 +1,104 @@
+"""What every bijection promises, with the autograd Jacobian as the oracle."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from glow.bijections import Bijection
+from tests.bijections.table import BATCH, TABLE, example, make
+
+pytestmark = pytest.mark.parametrize("name", TABLE)
+
+
+def jacobian(bijection: Bijection, x: Tensor, context: Tensor | None, number: int) -> Tensor:
+    """Return dy/dx of one example of the batch, (D,D)."""
+
+    def f(one: Tensor) -> Tensor:
+        batch = torch.cat([x[:number], one[None], x[number + 1 :]])
+        y, _ = bijection(batch, context)
+        return y[number].flatten()
+
+    size = x[0].numel()
+    return torch.autograd.functional.jacobian(f, x[number]).reshape(size, size)
+
+
+def test_inverse_undoes_forward(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    y, _ = bijection(x, context)
+    torch.testing.assert_close(bijection.inverse(y, context), x)
+
+
+def test_forward_undoes_inverse(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    y = torch.randn_like(bijection(x, context)[0])
+    torch.testing.assert_close(bijection(bijection.inverse(y, context), context)[0], y)
+
+
+def test_log_det_is_that_of_the_jacobian(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    _, log_det = bijection(x, context)
+    assert log_det.shape == (BATCH,)
+    for number in range(BATCH):
+        expected = torch.linalg.slogdet(jacobian(bijection, x, context, number)).logabsdet
+        torch.testing.assert_close(log_det[number], expected)
+
+
+def test_an_example_does_not_depend_on_the_rest_of_its_batch(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    y, log_det = bijection(x, context)
+    others = torch.cat([x[:2], torch.randn_like(x[2:])])
+    y_again, log_det_again = bijection(others, context)
+    assert torch.equal(y[:2], y_again[:2])
+    assert torch.equal(log_det[:2], log_det_again[:2])
+
+
+def test_the_context_matters_where_there_is_one(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    if context is None:
+        # A bijection that has no use for a context ignores it.
+        for without, given in zip(
+            bijection(x), bijection(x, torch.zeros(BATCH).long()), strict=True
+        ):
+            assert torch.equal(without, given)
+    else:
+        y, _ = bijection(x, context)
+        assert not torch.equal(bijection(x, 1 - context)[0], y)
+
+
+def test_the_log_det_is_float32_for_float32_and_the_input_is_not_modified(name: str) -> None:
+    bijection, (x, context) = make(name).float(), example(name)
+    x = x.float()
+    before = x.clone()
+    y, log_det = bijection(x, context)
+    assert y.dtype == log_det.dtype == torch.float32
+    assert torch.equal(x, before)
+
+
+def test_gradients_reach_every_parameter(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    y, log_det = bijection(x.requires_grad_(), context)
+    (y.square().sum() + log_det.sum()).backward()
+    for parameter_name, parameter in bijection.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.abs().max() > 0, parameter_name
+
+
+def test_the_state_dict_is_the_whole_state(name: str) -> None:
+    bijection, other, (x, context) = make(name, seed=0), make(name, seed=1), example(name)
+    other.load_state_dict(bijection.state_dict())
+    for ours, theirs in zip(bijection(x, context), other(x, context), strict=True):
+        assert torch.equal(ours, theirs)
+    y, _ = bijection(x, context)
+    assert torch.equal(bijection.inverse(y, context), other.inverse(y, context))
+
+
+def test_initialization_returns_what_the_initialized_bijection_does(name: str) -> None:
+    bijection, (x, context) = TABLE[name].make().double(), example(name)
+    with torch.no_grad():
+        y = bijection.initialize(x, context)
+    torch.testing.assert_close(y, bijection(x, context)[0])
+
+
+def test_it_can_be_built_on_the_meta_device(name: str) -> None:
+    with torch.device("meta"):
+        TABLE[name].make()

@@ -1,0 +1,122 @@
+"""Every file under conf/ is composed and instantiated."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from glow import Glow
+from glow.checkpoint import describe
+from glow.data import ImageDataModule
+from glow.runs.building import build
+from tests.paths import CONF
+
+GROUPS = (
+    "model/permutation",
+    "model/coupling",
+    "model/coupling/net",
+    "model/top",
+    "model/dequantizer",
+    "optimizer",
+    "scheduler",
+    "trainer",
+)
+EXPERIMENTS = sorted(
+    str(path.relative_to(CONF / "experiment").with_suffix(""))
+    for path in CONF.glob("experiment/**/*.yaml")
+)
+OPTIONS = [
+    f"{group}={path.stem}"
+    for group in ("model", *GROUPS, "data", "callbacks", "logger", "recipe")
+    for path in sorted((CONF / group).glob("*.yaml"))
+]
+SCALE_MAPS = [
+    f"model/coupling/scale_map={path.stem}"
+    for path in sorted((CONF / "model" / "coupling" / "scale_map").glob("*.yaml"))
+]
+
+
+def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
+    roots = ("data=folder", "data=npz", "imagenet", "lsun", "celebahq")
+    if any(root in override for root in roots for override in overrides):
+        overrides = (*overrides, "data.root=pictures")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(root, [f"run_dir={folder}", *overrides])
+    config.plan.total_steps, config.plan.anchors_per_step = 10, 5.0
+    return config
+
+
+@pytest.mark.parametrize(
+    "option", [*OPTIONS, *SCALE_MAPS, *(f"experiment={name}" for name in EXPERIMENTS)]
+)
+def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
+    config = composed("train", tmp_path, "model.n_levels=2", option)
+    OmegaConf.resolve(config)
+    with torch.device("meta"):
+        model = build(config.model)
+    assert isinstance(model, Glow)
+    describe(model)  # so that its checkpoints can be loaded
+    parameter = torch.nn.Parameter(torch.ones(1))
+    build(config.scheduler)(build(config.optimizer)([parameter]))
+    data = build(config.data)
+    assert isinstance(data, ImageDataModule)
+    assert data.image_shape == model.image_shape
+    callbacks = list(build(config.callbacks).values())
+    loggers = list(build(config.logger).values())
+    if config.trainer.devices == 1:  # several need as many devices as they ask for
+        build(config.trainer, callbacks=callbacks, logger=loggers)
+
+
+def all_choices() -> list[list[str]]:
+    """Return as few lists of overrides as hold every option, with one of each group in a list."""
+    groups: dict[str, list[str]] = {}
+    for option in OPTIONS:
+        groups.setdefault(option.partition("=")[0], []).append(option)
+    del groups["recipe"]  # which choose from several of the others
+    most = max(map(len, groups.values()))
+    lists = [[options[i % len(options)] for options in groups.values()] for i in range(most)]
+    return [*lists, *([option] for option in SCALE_MAPS)]  # additive coupling takes no scale map
+
+
+@pytest.mark.parametrize("choices", all_choices(), ids=" ".join)
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if "/" not in name])
+def test_every_experiment_takes_every_choice(
+    experiment: str, choices: list[str], tmp_path: Path
+) -> None:
+    small = ["model.n_levels=2", "model.n_steps=1"]
+    if "model/top=class_conditional" in choices:
+        small.append("data.n_classes=10")
+    config = composed("train", tmp_path, f"experiment={experiment}", *small, *choices)
+    OmegaConf.resolve(config)
+    for group in ("scheduler", "optimizer", "callbacks", "data"):
+        build(config[group])
+    with torch.device("meta"):
+        build(config.model)
+
+
+def test_actnorm_is_initialized_on_at_least_256_images(tmp_path: Path) -> None:
+    for experiment in ("digits", "mnist"):
+        assert (
+            composed("train", tmp_path, f"experiment={experiment}").callbacks.init.n_images >= 256
+        )
+
+
+def test_an_unknown_key_raises(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="n_levls"):
+        composed("train", tmp_path, "model.n_levls=3")
+
+
+def test_labels_can_be_shown_to_every_coupling(tmp_path: Path) -> None:
+    config = composed("train", tmp_path, "model.n_levels=2", "model.coupling.net.n_classes=10")
+    with torch.device("meta"):
+        assert build(config.model).n_classes == 10
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONF.glob("*.yaml")))
+def test_help_says_what_the_program_does(name: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(name, return_hydra_config=True)
+    assert f"python experiments/{name}.py" in config.hydra.help.header
+    assert config.hydra.help.footer

@@ -1,0 +1,62 @@
+"""Running the programs of ``experiments/`` from tests."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from pytorch_lightning import Trainer
+
+from tests.paths import CONF
+
+TINY = (
+    "model.n_levels=2",
+    "model.n_steps=1",
+    "model.coupling.net.width=8",
+    "trainer.max_epochs=1",
+    "trainer.accelerator=cpu",
+)
+
+
+def compose_train(folder: Path, *overrides: str) -> DictConfig:
+    """Return the config of a training run in ``folder``, as small as it gets."""
+    tiny = [
+        f"run_dir={folder}",
+        *TINY,
+        "trainer.max_epochs=100",
+        "callbacks.samples.every_n_epochs=100",
+        "~callbacks.progress",
+    ]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", [*tiny, *overrides])
+
+
+def call(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> None:
+    """Run a program in this process."""
+    monkeypatch.setattr(sys, "argv", [f"{program}.py", *arguments])
+    importlib.import_module(f"experiments.{program}").main()
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> str:
+    """Run a program that must end with an error message; return the message."""
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, program, *arguments)
+    assert isinstance(stopped.value.code, str)
+    return stopped.value.code
+
+
+def trainer_in(folder: Path, **options: Any) -> Trainer:
+    """Return a trainer on the CPU that writes nothing."""
+    return Trainer(
+        default_root_dir=folder,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **options,
+    )

@@ -1,0 +1,198 @@
+"""Sweeps: which jobs run, which are skipped, and what the results are."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from PIL import Image
+
+from glow.runs.record import sweep_record, write
+from glow.runs.report import tables
+from glow.runs.run_folder import RunFolder
+from glow.runs.sweep import cells, job_name, read_sweep, run_once
+from tests.data.pictures import write_cifar10_pictures
+from tests.paths import CONF, ROOT
+from tests.running import TINY, call, compose_train
+
+COMMAND = [sys.executable, str(ROOT / "experiments" / "train.py"), "-m", *TINY]
+SMALL = ("~callbacks.progress", "data.batch_size=8", "data.n_val=10", "trainer.max_steps=3")
+LEVELS = ("model.n_levels=1,2,3,4,5,6", "data=cifar10", "name=levels")
+
+
+def environment(**others: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **others}
+
+
+def started(output: str) -> list[str]:
+    """Return the folders of the jobs that were started, from what was printed."""
+    lines = [line for line in output.splitlines() if line.startswith("training in ")]
+    return [Path(line.removeprefix("training in ")).name for line in lines]
+
+
+@pytest.fixture(scope="module")
+def stopped_and_started_again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Six jobs, of which that with 6 levels fails; killed half way, and started again.
+
+    Returns the sweep's folder and what the second start printed.
+    """
+    place = tmp_path_factory.mktemp("sweep")
+    write_cifar10_pictures(place / "data")
+    options: dict[str, Any] = {"cwd": place, "env": environment(), "stdout": subprocess.PIPE}
+    command = [*COMMAND, *SMALL, *LEVELS]
+    sweep = place / "runs" / "levels" / "sweep"
+    with subprocess.Popen(command, **options) as first:
+        while first.poll() is None and len(list(sweep.glob("*/summary.json"))) < 2:
+            time.sleep(0.05)
+        first.kill()
+    assert 2 <= len(list(sweep.glob("*/summary.json"))) < 5
+    before = {path: path.stat().st_mtime_ns for path in sweep.glob("*/summary.json")}
+    second = subprocess.run(command, text=True, **options)
+    assert second.returncode == 1  # as one job has failed
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert not {path.parent.name for path in before} & set(started(second.stdout))
+    return sweep, second.stdout
+
+
+def test_a_sweep_that_was_stopped_runs_what_is_missing(
+    stopped_and_started_again: tuple[Path, str],
+) -> None:
+    folder, output = stopped_and_started_again
+    sweep = read_sweep(folder)
+    assert [run.summary["steps"] for run in sweep.runs] == [3] * 5
+    [failure] = sweep.failed
+    assert "n_levels=6 needs at least one level" in failure.read_text()
+    assert "Traceback" in failure.read_text()
+    assert "5 finished, 1 failed" in output
+
+
+def test_no_job_runs_twice(
+    stopped_and_started_again: tuple[Path, str],
+) -> None:
+    folder, _ = stopped_and_started_again
+    command = [*COMMAND, *SMALL, *LEVELS]
+    options: dict[str, Any] = {"cwd": folder.parents[2], "env": environment(), "text": True}
+    again = subprocess.run(command, capture_output=True, **options)
+    assert started(again.stdout) == []
+    assert again.stdout.count("finished before") == 5
+    assert "retry_failed=true runs it again" in again.stdout
+
+
+def test_a_sweep_is_drawn_and_recorded(
+    stopped_and_started_again: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, _ = stopped_and_started_again
+    factors = ("panels=null", "lines=model.n_levels")
+    call(monkeypatch, "plot_sweep", f"sweep={folder}", *factors, f"output={tmp_path}/a.png")
+    assert Image.open(tmp_path / "a.png").width > 400
+    assert Image.open(tmp_path / "a_samples.png").width > 400
+    output = capsys.readouterr().out
+    runs = {run.overrides["model.n_levels"]: run for run in read_sweep(folder).runs}
+    assert f"{runs['3'].summary['test']['bits_per_dim']:.4f}" in output
+    assert "failed and left out" in output
+    record = sweep_record(folder, None, "model.n_levels")
+    assert [cell["line"] for cell in record["cells"]] == ["1", "2", "3", "4", "5"]
+    assert "train.py -m " in record["command"]
+    assert record["command"].endswith("model.n_levels=1,2,3,4,5")
+    assert str(folder.parents[2]) not in json.dumps(record)
+    write(record, "levels", tmp_path)
+    assert "| 3 | " in tables(tmp_path)["sweep levels"]
+    with pytest.raises(SystemExit, match=r"model/coupling was not overridden .*model.n_levels"):
+        call(monkeypatch, "plot_sweep", f"sweep={folder}")
+
+
+def test_cells_are_means_over_seeds(tmp_path: Path) -> None:
+    bits = {("additive", 0): 3.0, ("additive", 1): 4.0, ("affine", 0): 2.0}
+    for (coupling, seed), value in bits.items():
+        job = tmp_path / f"{coupling}-{seed}"
+        job.mkdir()
+        overrides = [f"model/coupling={coupling}", f"seed={seed}"]
+        summary = {"overrides": overrides, "test": {"bits_per_dim": value}}
+        (job / "summary.json").write_text(json.dumps(summary))
+    first, second = cells(read_sweep(tmp_path).runs, None, "model/coupling")
+    assert (first.line, first.mean, len(first.runs)) == ("additive", 3.5, 2)
+    assert first.std == pytest.approx(0.5**0.5)
+    assert (second.mean, second.std) == (2.0, None)
+
+
+@pytest.mark.parametrize("launcher", ["local", "submitit_local"])
+def test_launchers_run_jobs_and_go_on_after_a_failure(launcher: str, tmp_path: Path) -> None:
+    digits = ("~callbacks.progress", "model.n_levels=1,9", "name=d", "trainer.max_steps=1")
+    command = [*COMMAND, *digits, f"hydra/launcher={launcher}"]
+    subprocess.run(
+        command, cwd=tmp_path, env=environment(), check=False, capture_output=True, timeout=300
+    )
+    sweep = read_sweep(tmp_path / "runs" / "d" / "sweep")
+    assert len(sweep.runs) == 1
+    [failure] = sweep.failed
+    assert "n_levels=9" in failure.read_text()
+
+
+def test_the_slurm_launcher_composes() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", ["hydra/launcher=slurm"], return_hydra_config=True)
+    assert config.hydra.launcher._target_.endswith("SlurmLauncher")
+    assert config.hydra.launcher.gpus_per_node == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ("model/permutation=reverse,seed=0", "permutation-reverse_seed-0"),
+        ("model.n_steps=4,optimizer.lr=1e-3", "n_steps-4_lr-1e-3"),
+        ("trainer.max_time='00:01',data.x=/a/b", "max_time-00-01_x-a-b"),
+        ("pairs=[[3,4],[0,11]]", "pairs-3_4_0_11"),
+        ("", "job"),
+    ],
+)
+def test_folder_names_are_safe_in_shells(overrides: str, name: str) -> None:
+    assert job_name(overrides) == name
+
+
+def test_every_job_of_a_grid_has_another_name() -> None:
+    grid = itertools.product(("reverse", "shuffle"), ("additive", "affine"), range(3))
+    names = {
+        job_name(f"data.n_val=5000,model/coupling={b},model/permutation={a},seed={c}")
+        for a, b, c in grid
+    }
+    assert len(names) == 12
+
+
+def test_long_names_stay_different() -> None:
+    names = {job_name("x=" + "y" * 300 + str(i)) for i in range(5)}
+    assert len(names) == 5
+    assert max(map(len, names)) < 255
+
+
+def test_a_longer_run_continues_and_a_repaired_failure_is_forgotten(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    short, long = (compose_train(tmp_path, f"trainer.max_epochs={n}") for n in (1, 2))
+    called: list[int] = []
+
+    def run() -> float:
+        called.append(1)
+        folder.write_config(short)
+        folder.write_json("summary.json", {"best_validation": 2.5})
+        return 2.5
+
+    def fail() -> float:
+        raise OSError("disk full")
+
+    assert run_once(folder, short, fail, retry_failed=False) is None
+    assert "disk full" in folder.failure.read_text()
+    assert run_once(folder, short, run, retry_failed=False) is None
+    assert run_once(folder, short, run, retry_failed=True) == 2.5
+    assert not folder.failure.exists()
+    assert run_once(folder, short, run, retry_failed=True) == 2.5
+    assert len(called) == 1
+    assert run_once(folder, long, run, retry_failed=False) == 2.5
+    assert len(called) == 2

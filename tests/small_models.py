@@ -1,0 +1,35 @@
+"""Models that are small enough to test, moved off their initial values."""
+
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from glow import Glow
+from glow.bijections import AffineCoupling
+from glow.data import Digits
+from glow.nets import CouplingNet
+
+Module = TypeVar("Module", bound=nn.Module)
+
+net = partial(CouplingNet, width=5)
+affine = partial(AffineCoupling, net=net)
+
+
+def perturb(module: Module, scale: float = 0.1) -> Module:
+    """Add noise to every parameter, so that none is zero and no layer is the identity."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(scale * torch.randn_like(parameter))
+    return module
+
+
+def digits_model(**options: Any) -> Glow:
+    """Return a small Glow of scikit-learn's digits, initialized from them."""
+    torch.manual_seed(0)
+    model = Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine, **options)
+    data = Digits()
+    data.setup("fit")
+    model.initialize(*data.initialization_batch(256))
+    return perturb(model, 0.02)

@@ -26,7 +26,7 @@ format: .venv/installed-dev ## fix and format the code with ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-data: setup ## decode a data set, check and summarise it: make data DATA=cifar10
+data: setup ## decode a data set, check and summarize it: make data DATA=cifar10
 	$(BIN)/python experiments/prepare_data.py data=$(or $(DATA),digits)
 
 figures: setup ## draw samples, interpolations and levels of a run: make figures RUN=runs/digits/...
@@ -40,7 +40,7 @@ sweep: setup ## the permutations of the paper's figure 3 on the digits, two seed
 	$(BIN)/python experiments/train.py -m experiment=digits \
 		model/permutation=reverse,shuffle,invconv seed=0,1
 
-bench: .venv/installed-bench ## measure time and memory beside a peer, and how fast batches come (10 minutes)
+bench: .venv/installed-bench ## measure time and memory next to a peer, and how fast batches load (10 minutes)
 	$(BIN)/python experiments/bench.py
 	$(BIN)/python experiments/bench_data.py
 

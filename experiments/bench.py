@@ -1,4 +1,4 @@
-"""Measure a Glow's time and memory, beside a peer: python experiments/bench.py n_steps=[8]."""
+"""Measure a Glow's time and memory, next to a peer: python experiments/bench.py n_steps=[8]."""
 
 import importlib.util
 import json

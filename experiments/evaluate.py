@@ -15,8 +15,8 @@ def main(config: DictConfig) -> None:
 
     checkpoint = RunFolder.checkpoint_at(config.checkpoint)
     folder = RunFolder.containing(checkpoint)
-    data = build(folder.data_config(config.get("data")))
-    trainer = build(config.trainer)
+    data = build(folder.data_config(config.get("data")), "data")
+    trainer = build(config.trainer, "trainer")
     evaluation = checked(evaluate)(
         checkpoint,
         data,
@@ -35,7 +35,7 @@ def main(config: DictConfig) -> None:
     result = {**evaluation.result, "device": device, **provenance()}
     written = folder.write_json(f"{name}.json", result)
     evaluation.write_per_image(written.with_suffix(".csv"))
-    echo(f"written: {written}, and the values of every image beside it, as CSV")
+    echo(f"written: {written}, and the values of every image next to it, as CSV")
 
 
 if __name__ == "__main__":

@@ -95,7 +95,9 @@ def _pairs(run: TrainedRun, config: DictConfig) -> dict[str, Figure | Path]:
 def _interpolants(config: DictConfig) -> dict[str, Any]:
     from glow.runs.building import build
 
-    interpolants = {str(name): way for name, way in build(config.interpolants).items()}
+    interpolants = {
+        str(name): way for name, way in build(config.interpolants, "interpolants").items()
+    }
     if not interpolants:
         raise ValueError("interpolants must not be empty: leave at least one of them")
     return interpolants

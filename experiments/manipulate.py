@@ -63,7 +63,7 @@ def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
         run.model,
         track(batches, "encoding labelled images", transient=True),
         names,
-        build(config.direction),
+        build(config.direction, "direction"),
         [str(name) for name in as_list(config.balanced_by)],
         labels_are_classes=run.data_is_own,
     )

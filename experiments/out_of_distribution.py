@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 from rich.table import Table
 
 from glow.runs.program import echo, entry_point
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from glow.data import ImageDataModule
-    from glow.runs.trained_run import TrainedRun
 
 
 @entry_point("out_of_distribution")
@@ -26,12 +19,13 @@ def main(config: DictConfig) -> None:
     from glow.analysis.out_of_distribution import (
         MISLEADING,
         constant_images,
+        draw_from_all_splits,
         noise_images,
         score,
         summarize,
         write_per_image,
     )
-    from glow.data import random_indices
+    from glow.data import fit_images, random_indices
     from glow.runs.building import build, checked
     from glow.runs.provenance import provenance
     from glow.runs.trained_run import TrainedRun
@@ -46,9 +40,16 @@ def main(config: DictConfig) -> None:
     for name, source in (config.outside or {}).items():
         if name in (own, *controls):
             raise ValueError(f"outside.{name} must have another name, because {name} is in use")
-        sets[name], indices[name] = _from_elsewhere(run, name, build(source), n, seed)
-    for name, images in controls.items():
-        sets[name], indices[name] = images(n, run.model.image_shape, seed), torch.arange(n)
+        other = build(source, f"outside.{name}")
+        sets[name], indices[name] = checked(draw_from_all_splits)(other, n, seed)
+        if other.image_shape != run.model.image_shape:
+            echo(
+                f"the images of {name}, {other.image_shape}, are fitted to the model's "
+                f"{run.model.image_shape}; resized images are smoother, and so more likely"
+            )
+            sets[name] = fit_images(sets[name], run.model.image_shape)
+    for name, draw in controls.items():
+        sets[name], indices[name] = draw(n, run.model.image_shape, seed), torch.arange(n)
     scores = {
         name: checked(score)(run.model, images, config.batch_size) for name, images in sets.items()
     }
@@ -74,37 +75,9 @@ def main(config: DictConfig) -> None:
         },
     )
     write_per_image(written.with_suffix(".csv"), scores, indices, entropy)
-    echo(f"written: {written}, and the scores of every image beside it, as CSV")
+    echo(f"written: {written}, and the scores of every image next to it, as CSV")
     title = f"What a model of {own} says about images from elsewhere"
     run.publish({name: figures.likelihoods(scores, title)})
-
-
-def _from_elsewhere(
-    run: TrainedRun, name: str, data: ImageDataModule, n: int, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Return images of all splits together, since the model has seen none of them.
-
-    Also returns their indices in train, val and test, counted through.
-    """
-    import torch
-
-    from glow.data import SPLITS, fit_images, random_indices
-
-    data.prepare_data()
-    parts = [data.read(split)[0] for split in SPLITS]
-    indices = random_indices(sum(map(len, parts)), n, seed)
-    images, before = [], 0
-    for part in parts:
-        in_part = (indices >= before) & (indices < before + len(part))
-        images.append(part[indices[in_part] - before])
-        before += len(part)
-    if data.image_shape == run.model.image_shape:
-        return torch.cat(images), indices
-    echo(
-        f"the images of {name}, {data.image_shape}, are fitted to the model's "
-        f"{run.model.image_shape}; resized images are smoother, and so more likely"
-    )
-    return fit_images(torch.cat(images), run.model.image_shape), indices
 
 
 def _print(result: dict[str, dict[str, float | None]], own: str) -> None:

@@ -24,7 +24,7 @@ def main(config: DictConfig) -> None:
     from glow.data import CachedDataModule
     from glow.runs.building import build
 
-    data: ImageDataModule = build(config.data)
+    data: ImageDataModule = build(config.data, "data")
     data.prepare_data()
     data.setup()
     _print_pixels(data)

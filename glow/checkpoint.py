@@ -180,6 +180,9 @@ def build(description: Any, trusted: Sequence[str] = TRUSTED) -> Any:
         description: What ``describe`` returned.
         trusted: The packages that may provide parts.
 
+    Returns:
+        The part.
+
     Raises:
         ValueError: If a part comes from elsewhere, or does not exist.
     """

@@ -71,6 +71,9 @@ class Latents(tuple[Tensor, ...]):
             vectors: Vectors (B,C*H*W).
             shapes: The shape (C_l,H_l,W_l) of every level, finest first.
 
+        Returns:
+            The levels.
+
         Raises:
             ValueError: If the vectors are not as long as the levels together.
         """

@@ -97,9 +97,9 @@ def test_programs_import_nothing_heavy_before_their_config_is_composed() -> None
 def test_no_test_imports_another() -> None:
     for path in ROOT.glob("tests/**/*.py"):
         for imported in imports_of(ast.parse(path.read_text())):
-            parts = imported.split(".")
-            is_test = parts[0] == "tests" and any(
-                part.startswith("test_") or part == "conftest" for part in parts[1:2] + parts[2:3]
+            first, *parts = imported.split(".")
+            is_test = first == "tests" and any(
+                part.startswith("test_") or part == "conftest" for part in parts
             )
             assert not is_test, f"{path.name} imports {imported}"
 

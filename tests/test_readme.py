@@ -14,10 +14,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import glow
-from glow.bijections import AdditiveCoupling
-from glow.nets import CouplingNet
+from glow.bijections import AdditiveCoupling, Coupling
+from glow.bijections.coupling import NetFactory
+from glow.nets import MLP, CouplingNet
 from tests.data.pictures import write_celeba
 from tests.paths import CONF, ROOT
+from tests.small_models import perturb
 
 README = ROOT / "README.md"
 GALLERY = ROOT / "experiments" / "README.md"
@@ -36,7 +38,7 @@ def blocks(document: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
 
 
-EXAMPLE, LAYER = blocks(README)
+EXAMPLE, LAYER, COUPLING = blocks(README)
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +76,20 @@ def test_the_layer_is_a_bijection(shape: tuple[int, ...]) -> None:
     y, log_det = layer(x)
     torch.testing.assert_close(layer.inverse(y), x)
     jacobian = torch.autograd.functional.jacobian(lambda one: layer(one[None])[0][0], x[0])
+    size = x[0].numel()
+    expected = torch.linalg.slogdet(jacobian.view(size, size)).logabsdet
+    torch.testing.assert_close(expected, log_det[0])
+
+
+@pytest.mark.parametrize(("shape", "net"), [((4, 3, 3), CouplingNet), ((6,), MLP)])
+def test_the_coupling_is_a_bijection(shape: tuple[int, ...], net: NetFactory) -> None:
+    names: dict[str, Any] = {"torch": torch, "Tensor": torch.Tensor, "Coupling": Coupling}
+    exec(COUPLING, names)
+    coupling = perturb(names["AsinhCoupling"](shape[0], net)).double()
+    x = torch.randn(2, *shape).double()
+    y, log_det = coupling(x)
+    torch.testing.assert_close(coupling.inverse(y), x)
+    jacobian = torch.autograd.functional.jacobian(lambda one: coupling(one[None])[0][0], x[0])
     size = x[0].numel()
     expected = torch.linalg.slogdet(jacobian.view(size, size)).logabsdet
     torch.testing.assert_close(expected, log_det[0])

@@ -158,6 +158,9 @@ class Directions:
             path: The file.
             model: The model to which the directions belong.
 
+        Returns:
+            The directions.
+
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If the file does not hold directions, or those of another model.
@@ -224,6 +227,7 @@ def estimate(
             "these images have no labels from which to estimate directions; a folder of pictures "
             "has labels if data.n_classes is the number of its subfolders"
         )
+    identity = fingerprint(model)  # raises for a frozen model before the work, not after it
     strata = [position(name, names) for name in dict.fromkeys(balanced_by)]
     if len(strata) > MOST_BALANCED:
         raise ValueError(
@@ -263,12 +267,20 @@ def estimate(
         n_with=counts[:-1],
         n_images=counts[-1],
         method=_name(estimator, balanced_by),
-        fingerprint=fingerprint(model),
+        fingerprint=identity,
     )
 
 
 def position(name: str, names: Sequence[str]) -> int:
-    """Return the index of a name; raise ``ValueError`` with the most similar one if absent."""
+    """Return the index of a name.
+
+    Args:
+        name: The name.
+        names: All names.
+
+    Raises:
+        ValueError: If there is no such name. The message suggests the most similar one.
+    """
     if name in names:
         return list(names).index(name)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)

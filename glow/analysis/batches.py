@@ -24,6 +24,9 @@ def encode(
         images: uint8 (N,C,H,W).
         labels: Class labels (N,), if the model has classes.
         batch_size: The number of images at a time.
+
+    Returns:
+        The latents, on the CPU.
     """
     parts = [
         model.encode(*batch).map(lambda eps: eps.cpu())
@@ -42,6 +45,9 @@ def decode(
         latents: One tensor (N,C_l,H_l,W_l) per level, finest first.
         labels: Class labels (N,), if the model has classes.
         batch_size: The number of images at a time.
+
+    Returns:
+        uint8 images (N,C,H,W), on the CPU.
     """
     parts = [
         model.decode(Latents.unflatten(vectors, latents.shapes), part_labels).cpu()
@@ -188,7 +194,12 @@ def fill_in_classes(
 
 
 def classes_in_turn(model: ImageFlow, n: int) -> Tensor | None:
-    """Return n labels (n,) that cycle through the classes, or None if the model has no classes."""
+    """Return n labels (n,) that cycle through the classes, or None if the model has no classes.
+
+    Args:
+        model: The model.
+        n: The number of labels.
+    """
     if n < 1:
         raise ValueError(f"at least one image or column is needed, got {n}")
     return torch.arange(n) % model.n_classes if model.n_classes else None

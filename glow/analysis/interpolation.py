@@ -17,16 +17,33 @@ Interpolant = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def linear(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """Return ``(1 - t) * start + t * end``. Paper section 6.1 and figure 5."""
+    """Return ``(1 - t) * start + t * end``. Paper section 6.1 and figure 5.
+
+    Args:
+        start: Flattened latents (B,D) at t = 0.
+        end: Flattened latents (B,D) at t = 1.
+        t: Positions between the two, (T,1,1).
+
+    Returns:
+        Points (T,B,D).
+    """
     return (1 - t) * start + t * end
 
 
 def spherical(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """Return ``(sin((1-t)a) * start + sin(ta) * end) / sin(a)``, a being the angle between the two.
 
-    Half way between independent latents, a straight line is shorter than either of them by a factor
+    Halfway between independent latents, a straight line is shorter than either of them by a factor
     of sqrt(2), where a normal distribution has almost no mass; the great circle keeps the length.
     Between parallel latents this is the straight line.
+
+    Args:
+        start: Flattened latents (B,D) at t = 0.
+        end: Flattened latents (B,D) at t = 1.
+        t: Positions between the two, (T,1,1).
+
+    Returns:
+        Points (T,B,D).
     """
     cosine = torch.nn.functional.cosine_similarity(start, end, dim=1).clamp(-1, 1)
     angle = cosine.acos()[:, None]
@@ -39,6 +56,14 @@ def norm_preserving(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 
     The directions are those of the line; the length changes evenly from one end to the other. If
     the line passes through 0, because its ends are opposite, it is not rescaled there.
+
+    Args:
+        start: Flattened latents (B,D) at t = 0.
+        end: Flattened latents (B,D) at t = 1.
+        t: Positions between the two, (T,1,1).
+
+    Returns:
+        Points (T,B,D).
     """
     line = linear(start, end, t)
     wanted = linear(start.norm(dim=1, keepdim=True), end.norm(dim=1, keepdim=True), t)

@@ -24,6 +24,9 @@ def resample(
         temperature: One number for all levels, or one per level, finest first.
         generator: The source of randomness.
 
+    Returns:
+        The latents, with new noise in those levels.
+
     Raises:
         ValueError: If there is no such level, or a temperature is invalid.
     """
@@ -41,6 +44,9 @@ def keep_levels(latents: Latents, levels: Collection[int]) -> Latents:
     Args:
         latents: The latents of images.
         levels: Numbers of the levels to keep, from 1, the finest, to L.
+
+    Returns:
+        The latents, with 0 in all other levels.
 
     Raises:
         ValueError: If there is no such level.

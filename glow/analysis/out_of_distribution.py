@@ -22,6 +22,7 @@ from torch import Tensor
 
 from glow.analysis import batches
 from glow.analysis.batches import BATCH_SIZE
+from glow.data import SPLITS, ImageDataModule, random_indices
 from glow.models import ImageFlow
 
 MISLEADING = (
@@ -171,6 +172,28 @@ def write_per_image(
             rows = torch.stack(values, dim=1).tolist()
             for index, row in zip(indices[name].tolist(), rows, strict=True):
                 writer.writerow([name, index, *row])
+
+
+def draw_from_all_splits(data: ImageDataModule, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Draw images of all splits together, for a model that has seen none of them.
+
+    Args:
+        data: Data from elsewhere.
+        n: The number of images.
+        seed: The seed of the draw.
+
+    Returns:
+        uint8 images (n,C,H,W), and their indices (n,) in train, val and test together.
+    """
+    data.prepare_data()
+    splits = [data.read(split)[0] for split in SPLITS]
+    indices = random_indices(sum(map(len, splits)), n, seed)
+    images, before = [], 0
+    for split in splits:
+        in_split = (indices >= before) & (indices < before + len(split))
+        images.append(split[indices[in_split] - before])
+        before += len(split)
+    return torch.cat(images), indices
 
 
 def constant_images(n: int, image_shape: Sequence[int], seed: int = 0) -> Tensor:

@@ -1,8 +1,9 @@
-"""Measurements of speed, beside a peer's."""
+"""Measurements of speed."""
 
 from glow.benchmark.case import OURS, PEER, Case
 from glow.benchmark.choices import Choice, choices
 from glow.benchmark.compare import compare_choices, compare_subjects
+from glow.benchmark.loading import loading_speeds, random_images
 from glow.benchmark.measure import matrix_product_rate, megabytes_held, megabytes_peak, seconds
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "choices",
     "compare_choices",
     "compare_subjects",
+    "loading_speeds",
     "matrix_product_rate",
     "megabytes_held",
     "megabytes_peak",
+    "random_images",
     "seconds",
 ]

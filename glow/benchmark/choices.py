@@ -1,4 +1,4 @@
-"""Choices that make a Glow fast, each beside its alternative."""
+"""Choices that make a Glow fast, each compared with its alternative."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def choices(
             _trained(lambda x: normalized(x)[0], state, outer, convs[0]),
         ),
         Choice(
-            "inverse of the 1x1 convolution: its matrix frozen",
+            "inverse of the 1x1 convolution: frozen",
             lambda: _inverted(normalized, state),
             lambda: _inverted(frozen, state),
         ),

@@ -22,7 +22,7 @@ Size = Mapping[str, Any]  # the arguments of a Case without its subject
 def compare_subjects(
     subjects: Sequence[str], size: Size, n_rounds: int, rates: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return one row for each subject: its times, taken turn by turn, and its memory.
+    """Return one row for each subject: its times, measured alternately, and its memory.
 
     GFLOP/s count the work of the subject ``glow``: what others compute twice, or what a peer
     computes in another way, does not count.
@@ -72,7 +72,12 @@ def compare_subjects(
 
 
 def compare_choices(size: Size, n_rounds: int) -> list[dict[str, Any]]:
-    """Return one row for each choice, at the finest level and at the coarsest."""
+    """Return one row for each choice, at the finest level and at the coarsest.
+
+    Args:
+        size: The size of the model and its batches, by name.
+        n_rounds: The number of rounds.
+    """
     rows = []
     for level in sorted({1, size["n_levels"]}):
         channels = size["image_shape"][0] * 2 ** (level + 1)

@@ -11,7 +11,12 @@ import torch
 
 
 def seconds(operation: Callable[[], Any], device: str) -> float:
-    """Return how long an operation takes, including what it started on a GPU."""
+    """Return how long an operation takes, including what it started on a GPU.
+
+    Args:
+        operation: The operation.
+        device: The device that it uses.
+    """
     if device == "cuda":
         torch.cuda.synchronize()
     start = time.perf_counter()
@@ -26,6 +31,10 @@ def matrix_product_rate(device: str, dtype: torch.dtype = torch.float32) -> floa
 
     The size grows up to 2048, or 8192 on a GPU, as long as a product takes less than 50 ms: without
     instructions for bfloat16, a processor may need a minute for the largest.
+
+    Args:
+        device: The device.
+        dtype: The type of the numbers.
     """
     rate, fastest = 0.0, 0.0
     size, largest = 128, 8192 if device == "cuda" else 2048

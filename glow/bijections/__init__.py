@@ -5,10 +5,10 @@ from glow.bijections.actnorm_linear import ActNormLinear
 from glow.bijections.bijection import Bijection, log_det_per_position, per_channel, zero_log_det
 from glow.bijections.chain import Chain
 from glow.bijections.coupling import AdditiveCoupling, AffineCoupling, Coupling, NetFactory
-from glow.bijections.frozen import freeze
+from glow.bijections.frozen import Freezable, freeze
 from glow.bijections.gaussian import degaussianize, gaussianize
 from glow.bijections.linear import FixedLinear, InvertibleLinear, LULinear, PlainLinear
-from glow.bijections.memory import Memory, RecomputingChain, ReversibleChain, chain, drift
+from glow.bijections.memory import Memory, RecomputingChain, ReversibleChain, build_chain, drift
 from glow.bijections.permutation import Permutation, ReversePermutation, ShufflePermutation
 from glow.bijections.precision import full_precision
 from glow.bijections.split import Split
@@ -24,6 +24,7 @@ __all__ = [
     "Coupling",
     "FixedAffine",
     "FixedLinear",
+    "Freezable",
     "InvertibleLinear",
     "LULinear",
     "Memory",
@@ -36,7 +37,7 @@ __all__ = [
     "ShufflePermutation",
     "Split",
     "Squeeze",
-    "chain",
+    "build_chain",
     "degaussianize",
     "drift",
     "freeze",

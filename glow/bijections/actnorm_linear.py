@@ -35,10 +35,12 @@ class ActNormLinear(InvertibleLinear):
         return self.linear.log_abs_det() + self.actnorm.log_abs_det()
 
     def bias(self) -> Tensor:
-        """Return the bias of the ActNorm."""
-        return self.actnorm.bias
+        """Return the bias of the ActNorm, plus what the bias of the linear map is before it."""
+        bias = self.linear.bias()
+        if bias is None:
+            return self.actnorm.bias
+        return self.actnorm.bias + bias * self.actnorm.scale(-1)
 
     def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Initialize the ActNorm."""
-        self.actnorm.initialize(x, context)
-        return super().initialize(x, context)
+        """Initialize the ActNorm, then the linear map."""
+        return self.linear.initialize(self.actnorm.initialize(x, context), context)

@@ -81,5 +81,13 @@ def log_det_per_position(log_abs_det: Tensor, x: Tensor) -> Tensor:
 
 
 def per_channel(values: Tensor, x: Tensor) -> Tensor:
-    """Reshape values (C,) so that they broadcast over the channels of x (B,C,...)."""
+    """Reshape values (C,) so that they broadcast over the channels of x (B,C,...).
+
+    Args:
+        values: One value per channel, (C,).
+        x: Examples (B,C,...).
+
+    Returns:
+        A view (C,1,...).
+    """
     return values.view(-1, *[1] * (x.ndim - 2))

@@ -47,14 +47,38 @@ class Coupling(Bijection):
 
     @abstractmethod
     def transform(self, x_b: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Map x_b (B,C/2,...), given the output of the network, to y_b and ``log_det`` (B,)."""
+        """Transform one half, given the output of the network.
+
+        Args:
+            x_b: The half to transform, (B,C/2,...).
+            raw: The output of the network, (B,n * C/2,...).
+
+        Returns:
+            y_b, and ``log_det`` (B,).
+        """
 
     @abstractmethod
     def untransform(self, y_b: Tensor, raw: Tensor) -> Tensor:
-        """Map y_b (B,C/2,...), given the output of the network, back to x_b."""
+        """Undo ``transform``.
+
+        Args:
+            y_b: The transformed half, (B,C/2,...).
+            raw: The output of the network, (B,n * C/2,...).
+
+        Returns:
+            x_b (B,C/2,...).
+        """
 
     def condition(self, x_a: Tensor, context: Tensor | None = None) -> Tensor:
-        """Run the network on x_a (B,C/2,...); return its output in the dtype of x_a."""
+        """Run the network.
+
+        Args:
+            x_a: The half that does not change, (B,C/2,...).
+            context: The context of the coupling.
+
+        Returns:
+            The output of the network, (B,n * C/2,...), in the dtype of x_a.
+        """
         raw: Tensor = self.net(x_a, context).to(x_a.dtype)
         return raw
 

@@ -1,32 +1,35 @@
-"""Frozen copies of modules, for inference: nothing is computed again that does not change."""
+"""Frozen copies of modules, for inference."""
 
 import copy
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any
 
 from torch import nn
 
-Module = TypeVar("Module", bound=nn.Module)
 
-
-@runtime_checkable
-class Freezable(Protocol):
+class Freezable(nn.Module):
     """A module that computes something from its parameters alone, before it looks at its input."""
 
     def frozen(self) -> nn.Module:
-        """Return a module that does the same, with what was computed as buffers."""
+        """Return a module that computes the same, with those results as buffers."""
+        raise NotImplementedError
 
 
-def freeze(module: Module) -> Module:
+def freeze(module: nn.Module) -> Any:
     """Return a copy for inference, in which every ``Freezable`` part is replaced.
 
-    Inverse matrices are buffers and ActNorms are folded, so values agree with the original up to
-    rounding. The copy has no gradients and does not follow changes of the original.
+    Inverse matrices are buffers and scales are folded into weights, so values agree with the
+    original up to rounding. The copy has no gradients and does not follow changes of the original.
     """
-    module = copy.deepcopy(module)
-    done: list[str] = []
-    for path, part in list(module.named_modules(remove_duplicate=False)):
-        inside = any(path.startswith(f"{above}.") for above in done)
-        if path and not inside and isinstance(part, Freezable):
-            module.set_submodule(path, part.frozen())
-            done.append(path)
-    return module.eval().requires_grad_(requires_grad=False)
+    copied = _frozen(copy.deepcopy(module))
+    return copied.eval().requires_grad_(requires_grad=False)
+
+
+def _frozen(module: nn.Module) -> nn.Module:
+    if isinstance(module, Freezable):
+        return module.frozen()
+    # A module that is used twice has two names here, while named_children lists it once.
+    parts = dict(module.named_modules(remove_duplicate=False))
+    for name, part in parts.items():
+        if name and "." not in name:
+            module.set_submodule(name, _frozen(part))
+    return module

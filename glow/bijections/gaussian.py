@@ -23,5 +23,11 @@ def gaussianize(z: Tensor, mean: Tensor, log_std: Tensor) -> tuple[Tensor, Tenso
 
 
 def degaussianize(eps: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
-    """Return ``z = mean + exp(log_std) * eps``, the inverse of ``gaussianize``."""
+    """Return ``z = mean + exp(log_std) * eps``, the inverse of ``gaussianize``.
+
+    Args:
+        eps: The noise (B, ...).
+        mean: The mean of the prior, of a shape that broadcasts to that of eps.
+        log_std: The logarithm of the standard deviation, likewise.
+    """
     return mean + log_std.exp() * eps

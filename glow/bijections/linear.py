@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glow.bijections.bijection import Bijection, log_det_per_position
+from glow.bijections.frozen import Freezable
 from glow.bijections.precision import full_precision, in_float64
 
 
-class InvertibleLinear(Bijection):
+class InvertibleLinear(Bijection, Freezable):
     r"""Multiply the channels at every position by one square matrix: ``y = W (x + bias)``.
 
     ``log_det = H * W * log|det W|``. On images (B,C,H,W) this is the invertible 1x1 convolution; on

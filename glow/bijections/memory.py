@@ -18,7 +18,7 @@ from glow.bijections.coupling import Coupling
 Memory = Literal["keep", "recompute", "reverse"]
 
 
-def chain(bijections: Sequence[Bijection], memory: Memory = "keep") -> Chain:
+def build_chain(bijections: Sequence[Bijection], memory: Memory = "keep") -> Chain:
     """Build a chain whose backward pass finds the activations as ``memory`` says.
 
     In order of falling memory:
@@ -130,7 +130,7 @@ class _Reversed(torch.autograd.Function):
         x, y, context = ctx.saved_tensors
         if context is not None and context.is_floating_point():
             context = context.detach().requires_grad_(ctx.needs_input_grad[2])
-        # In the order of the arguments of forward; a parameter that comes twice adds up.
+        # The gradients of a parameter that is used twice add up.
         gradients: dict[Tensor, Tensor] = {}
         for part in reversed(list(ctx.chain.parts())):
             learned = [p for p in part.parameters() if p.requires_grad]
@@ -157,9 +157,11 @@ def _rebuild(
     """Recover the input of a part from its output, and record the part for autograd.
 
     Returns the input, as leaves whose channels follow one another, and y and ``log_det`` computed
-    from them. A coupling runs its network once for both directions.
+    from them. A coupling runs its network once for both directions, unless its class has its own
+    ``forward`` or ``inverse``.
     """
-    if not isinstance(part, Coupling):
+    directions = type(part).forward, type(part).inverse
+    if not isinstance(part, Coupling) or directions != (Coupling.forward, Coupling.inverse):
         with torch.no_grad():
             x = part.inverse(y, context)
         leaf = x.requires_grad_()

@@ -13,12 +13,17 @@ class Permutation(Bijection):
 
     Args:
         indices: A permutation of 0, ..., C - 1, int64 (C,).
+
+    Raises:
+        ValueError: If ``indices`` is not a permutation.
     """
 
     indices: Tensor
 
     def __init__(self, indices: Tensor) -> None:
         super().__init__()
+        if not indices.is_meta and sorted(indices.tolist()) != list(range(len(indices))):
+            raise ValueError(f"indices must be a permutation of 0 to C - 1, got {indices.tolist()}")
         self.register_buffer("indices", indices)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:

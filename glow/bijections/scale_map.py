@@ -25,6 +25,10 @@ def floored_sigmoid(raw: Tensor, floor: float = 0.1) -> Tensor:
 
     The inverse divides by the scale, so the floor limits to ``1 / floor`` how much one coupling can
     magnify an error while sampling.
+
+    Args:
+        raw: The raw output of the network.
+        floor: The smallest scale, from 0 to 1.
     """
     return (floor + (1.0 - floor) * (raw + 2.0).sigmoid()).log()
 
@@ -33,5 +37,9 @@ def tanh_exp(raw: Tensor, bound: float = 2.0) -> Tensor:
     """Return the log of ``scale = exp(bound * tanh(raw / bound))``, in (e^-bound, e^bound).
 
     This is the paper's ``exp``, bounded.
+
+    Args:
+        raw: The raw output of the network.
+        bound: The largest absolute value of the log-scale.
     """
     return bound * (raw / bound).tanh()

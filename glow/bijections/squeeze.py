@@ -23,6 +23,10 @@ class Squeeze(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Gather each block into channels, which are last in memory."""
+        if x.ndim != 4 or x.shape[2] % 2 or x.shape[3] % 2:
+            raise ValueError(
+                f"squeeze needs images (B,C,H,W) of even height and width, got {tuple(x.shape)}"
+            )
         y = rearrange(x, "b c (h i) (w j) -> b (c i j) h w", i=2, j=2)
         return y.contiguous(memory_format=torch.channels_last), zero_log_det(x)
 

@@ -45,7 +45,7 @@ def likelihoods(scores: Mapping[str, Scores], title: str) -> Figure:
 def _shown_range(columns: Sequence[Tensor]) -> tuple[float, float]:
     """Return the range to show: all values, but no further from the first column than it is wide.
 
-    Noise can cost thousands of bits, and nothing else would be visible beside it.
+    Noise can cost thousands of bits, and nothing else would be visible next to it.
     """
     own, everything = columns[0][columns[0].isfinite()], torch.cat(list(columns))
     if not len(own):

@@ -1,4 +1,4 @@
-"""Samples: at one temperature, at several, of several models, and beside training images."""
+"""Samples: at one temperature, at several, of several models, and next to training images."""
 
 from collections.abc import Iterable, Sequence
 
@@ -100,7 +100,7 @@ def samples_of_models(
 def neighbors(
     samples: Tensor, training_images: Tensor, n_neighbors: int = 6, n_bits: int = 8
 ) -> Figure:
-    """Draw samples beside the nearest training images, which shows whether a model memorizes.
+    """Draw samples next to the nearest training images, which shows whether a model memorizes.
 
     The distance is that of ``glow.analysis.neighbors.nearest``.
 

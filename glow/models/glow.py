@@ -15,7 +15,7 @@ from glow.bijections import (
     Memory,
     Split,
     Squeeze,
-    chain,
+    build_chain,
 )
 from glow.dequantizers import Dequantizer, UniformDequantizer
 from glow.models.image_flow import ImageFlow
@@ -73,7 +73,7 @@ class Level(Chain):
         memory: Memory = "keep",
     ) -> None:
         steps = [FlowStep(4 * channels, permutation, coupling) for _ in range(n_steps)]
-        super().__init__(OrderedDict(squeeze=Squeeze(), steps=chain(steps, memory)))
+        super().__init__(OrderedDict(squeeze=Squeeze(), steps=build_chain(steps, memory)))
 
 
 class Glow(ImageFlow):

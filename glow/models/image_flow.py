@@ -103,7 +103,7 @@ class ImageFlow(nn.Module):
     def forward_by_level(
         self, images: Tensor, labels: Tensor | None = None, *, noise: Tensor | None = None
     ) -> tuple[Latents, list[Tensor]]:
-        """Do the same, with 1 + L parts of ``log_det`` (B,): the dequantizer's, then each level's.
+        """Map images to latents and 1 + L parts of ``log_det`` (B,): dequantizer and levels.
 
         Arguments and errors are those of ``forward``.
         """
@@ -126,6 +126,7 @@ class ImageFlow(nn.Module):
         Returns:
             Log-probabilities (B,), in nats.
         """
+        self._warn_unless_initialized()
         with full_precision(images):
             latents, log_det = self(images, labels, noise=noise)
             return standard_normal_log_prob(latents) + log_det
@@ -189,6 +190,7 @@ class ImageFlow(nn.Module):
         Returns:
             One tensor (B,C_l,H_l,W_l) per level, finest first, each N(0, 1) under the model.
         """
+        self._warn_unless_initialized()
         noise = torch.full(images.shape, 0.5, device=images.device) if noise is None else noise
         with full_precision(images):
             latents, _ = self(images, labels, noise=noise)
@@ -198,7 +200,7 @@ class ImageFlow(nn.Module):
     def decode(self, latents: Sequence[Tensor], labels: Tensor | None = None) -> Tensor:
         """Map latents to images.
 
-        Warns about images that the flow cannot compute in float32, and returns them black.
+        Warns about images with values that are not finite, and returns them black.
 
         Args:
             latents: One tensor (B,C_l,H_l,W_l) per level, finest first.
@@ -210,16 +212,17 @@ class ImageFlow(nn.Module):
         Raises:
             ValueError: If the latents have other shapes than those of this model.
         """
+        self._warn_unless_initialized()
         with full_precision(latents[0]):
             x = self.flow.inverse(latents, labels)
-        lost = int((~x.isfinite()).flatten(1).any(1).sum())
-        if lost:
+        finite = x.isfinite().flatten(1).all(1)
+        if not finite.all():
             warnings.warn(
-                f"{lost} of {len(x)} images are not finite; a lower temperature or a model with "
-                "floored_sigmoid scales samples more stably",
+                f"{int((~finite).sum())} of {len(x)} images are not finite; a lower temperature or "
+                "a model with floored_sigmoid scales samples more stably",
                 stacklevel=3,
             )
-            x = x.nan_to_num(nan=-1.0)
+            x = torch.where(finite[:, None, None, None], x, -1.0)
         return self.dequantizer.inverse(x)
 
     def sample(
@@ -324,16 +327,31 @@ class ImageFlow(nn.Module):
                     "initialize on to it (see Bijection.initialize)"
                 )
 
+    @property
+    def initialized(self) -> bool:
+        """Whether all ActNorms have been set, by ``initialize`` or from a checkpoint."""
+        flags = [m.initialized for m in self.modules() if isinstance(m, ActNorm)]
+        return bool(torch.stack(flags).all()) if flags else True
+
     def frozen(self) -> Self:
         """Return a copy for inference: inverse matrices are buffers, and ActNorms are folded.
 
-        Nothing that depends on the parameters alone is computed again, which makes decoding faster
-        and the model ready for export. Values agree with this model up to rounding. The copy cannot
-        be trained or saved.
+        This makes decoding faster. Values agree with this model up to rounding. The copy cannot be
+        trained or saved; to change the dtype, convert first: ``model.double().frozen()``.
         """
-        frozen = freeze(self)
+        self._warn_unless_initialized()
+        frozen: Self = freeze(self)
         frozen.config = None
         return frozen
+
+    def _warn_unless_initialized(self) -> None:
+        # A traced program cannot branch on a buffer.
+        if not torch.compiler.is_compiling() and not self.initialized:
+            warnings.warn(
+                "this model is not initialized: call initialize(images) before training, or load "
+                "trained weights",
+                stacklevel=3,
+            )
 
     def _tensors(self) -> Iterator[Tensor]:
         return itertools.chain(self.parameters(), self.buffers())

@@ -58,7 +58,15 @@ class MultiScaleFlow(nn.Module):
     def forward_by_level(
         self, x: Tensor, context: Tensor | None = None
     ) -> tuple[Latents, list[Tensor]]:
-        """Do the same, with one ``log_det`` (B,) for each level and its split or the top prior."""
+        """Map images to latents and L parts of ``log_det`` (B,), one for each level.
+
+        Args:
+            x: Continuous images (B,C,H,W).
+            context: Class labels (B,), or None.
+
+        Returns:
+            The latents, and the parts in nats, each with that of the split or the top prior.
+        """
         latents, log_dets = [], []
         for level, split in zip(self.levels, self.splits, strict=False):  # all but the last
             x, level_log_det = level(x, context)

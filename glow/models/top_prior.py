@@ -99,6 +99,11 @@ class LearnedPrior(TopPrior):
         """Return both as (C,H,W), or (C,1,...) without an edge map."""
         out = per_channel(self.bias, z)
         if self.edge_weight is not None:
+            if z.ndim != 4:
+                raise ValueError(
+                    f"an edge map needs images (B,C,H,W), got {tuple(z.shape)}; for other shapes, "
+                    "build LearnedPrior with edge_indicator=False"
+                )
             out = out + edge_map(self.edge_weight, *z.shape[2:]).movedim(-1, 0)
         out = out * per_channel((self.log_scale_factor * self.log_scale).exp(), z)
         mean, log_std = out.chunk(2)

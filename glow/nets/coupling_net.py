@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from glow.bijections import ActNorm
+from glow.bijections import ActNorm, Freezable
 from glow.nets.edge_conv import EdgeConv2d
 from glow.nets.label_embedding import LabelEmbedding
 from glow.nets.zero_layers import ZeroConv2d
 
 
-class CouplingNet(nn.Module):
+class CouplingNet(Freezable):
     """3x3, ActNorm, ReLU, 1x1, ActNorm, ReLU, zero-initialized 3x3: (B,C,H,W) to (B,O,H,W).
 
     The network starts as the constant 0, which makes the coupling around it a fixed map at first.
@@ -88,7 +88,14 @@ class CouplingNet(nn.Module):
 
 
 class FrozenCouplingNet(nn.Module):
-    """A ``CouplingNet`` whose ActNorms are folded into its convolutions, for inference."""
+    """A ``CouplingNet`` whose ActNorms are folded into its convolutions, for inference.
+
+    Args:
+        conv_in: The first convolution, followed by ReLU.
+        labels: The embedding of class labels that is added to its output, or None.
+        conv_mid: The 1x1 convolution, followed by ReLU.
+        conv_out: The last convolution.
+    """
 
     def __init__(
         self,

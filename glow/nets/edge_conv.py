@@ -12,8 +12,7 @@ class EdgeConv2d(nn.Conv2d):
 
     Zero padding looks like a zero activation. The reference tells the two apart by one more input
     channel, which is 1 in the padding and 0 inside the image. What this channel contributes does
-    not
-    depend on the input, so it is computed from the weights alone, as a map that is added: ::
+    not depend on the input, so it is computed from the weights alone, as a map that is added: ::
 
         y = conv(x, weight) + bias + conv(indicator, edge_weight)
 
@@ -25,6 +24,9 @@ class EdgeConv2d(nn.Conv2d):
         kernel_size: The size of the kernel, which must be odd.
         bias: Whether there is a bias.
         edge_indicator: Whether there is an indicator; without it this is a zero-padded convolution.
+
+    Raises:
+        ValueError: If the size of the kernel is even.
     """
 
     edge_weight: nn.Parameter | None
@@ -38,6 +40,8 @@ class EdgeConv2d(nn.Conv2d):
         bias: bool = True,
         edge_indicator: bool = True,
     ) -> None:
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd to preserve the size, got {kernel_size}")
         super().__init__(
             in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias
         )

@@ -1,5 +1,6 @@
 """Class labels as features."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -42,7 +43,9 @@ class LabelEmbedding(nn.Module):
             raise ValueError(
                 f"labels must be {valid}, got {labels.dtype} of shape {tuple(labels.shape)}"
             )
-        if labels.device.type == "cpu" and not ((labels >= 0) & (labels < self.n_classes)).all():
+        # On a GPU this would wait for the device, and a traced program cannot branch on it.
+        readable = labels.device.type == "cpu" and not torch.compiler.is_compiling()
+        if readable and not ((labels >= 0) & (labels < self.n_classes)).all():
             raise ValueError(f"labels must be {valid}, got {labels.min()} to {labels.max()}")
         one_hot = F.one_hot(labels.long(), self.n_classes)
         features: Tensor = self.linear(one_hot.to(self.linear.weight.dtype))

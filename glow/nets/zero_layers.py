@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from glow.bijections import Freezable
 from glow.nets.edge_conv import EdgeConv2d
 
 
-class ZeroConv2d(nn.Module):
+class ZeroConv2d(Freezable):
     """A 3x3 convolution that starts at zero, scaled per channel: ``conv(x) * exp(f * log_scale)``.
 
     The exponent lets the output grow quickly where that pays. (B,C,H,W) to (B,O,H,W).

@@ -1,1 +1,1 @@
-"""What a run leaves, from its config to its record."""
+"""A run, from its command line to its record."""

@@ -4,6 +4,7 @@ Hydra's own answer lists the groups of all programs, and takes seconds to find t
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -25,23 +26,20 @@ def help_text(configs: Path, name: str, overrides: Sequence[str]) -> str:
     lines = [
         f"{group}: {', '.join(options)}"
         for group in groups
-        if (options := _options(configs, group, groups))
+        if (options := _options(configs / group))
     ]
     choices = "\n".join(["== Choices (group=option) ==", *lines]) if lines else ""
     shown = "\n".join(["== Config (key=value) ==", OmegaConf.to_yaml(_without_hydra(config))])
     return "\n".join([header, *([choices, ""] if choices else []), shown, footer])
 
 
-def _options(configs: Path, group: str, groups: Sequence[str]) -> list[str]:
-    """Return the choices for a group, without those for the groups inside of it."""
-    inner = [configs / other for other in groups if other.startswith(f"{group}/")]
-    folder = configs / group
-    paths = [
-        path
-        for path in folder.rglob("*.yaml")
-        if not any(path.is_relative_to(other) for other in (*inner, folder / "shared"))
-    ]
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in paths)
+def _options(folder: Path) -> list[str]:
+    """Return the choices for the group of a folder, without those for the groups inside of it."""
+    defaults = [OmegaConf.load(path).get("defaults", []) for path in folder.glob("*.yaml")]  # type: ignore[arg-type]
+    entries = [entry for entry in chain(*defaults) if isinstance(entry, DictConfig)]
+    inner = {group for entry in entries for group in entry}
+    names = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*.yaml")]
+    return sorted(name.as_posix() for name in names if name.parts[0] not in {*inner, "shared"})
 
 
 def _without_hydra(config: DictConfig) -> DictConfig:

@@ -83,7 +83,7 @@ def sweep_record(path: Path, panels: str | None, lines: str) -> dict[str, Any]:
             for cell in found
         ],
         "failed": len(sweep.failed),
-        "seconds": sum(run.summary["seconds"] for run in sweep.runs),
+        "seconds": sum(run.summary["seconds"] or 0 for run in sweep.runs),
         **{key: first.summary[key] for key in ("parameters", "steps", "device", "versions")},
         "git_revision": first.summary["git_revision"],
         "config": _portable(RunFolder(first.path).read_config()),

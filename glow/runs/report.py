@@ -52,7 +52,7 @@ def fill(text: str, found: Mapping[str, str]) -> str:
 
 
 def runs_table(records: Sequence[Record]) -> str:
-    """Return the result of every run beside the paper's, with its command and its cost."""
+    """Return the result of every run next to the paper's, with its command and its cost."""
     rows = []
     for record in records:
         test = record["test"]

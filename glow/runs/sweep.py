@@ -1,6 +1,7 @@
 """Sweeps: jobs that run once, failures that are recorded, and the results of all of them."""
 
 import csv
+import math
 import re
 import statistics
 import sys
@@ -165,6 +166,9 @@ def cells(runs: Sequence[SweptRun], panels: str | None, lines: str) -> list[Cell
         panels: The name of the first override, or None.
         lines: The name of the second override.
 
+    Returns:
+        The cells, sorted by panel and line; numbers by their size.
+
     Raises:
         ValueError: If one of the two was not overridden in all runs.
     """
@@ -178,7 +182,15 @@ def cells(runs: Sequence[SweptRun], panels: str | None, lines: str) -> list[Cell
     for run in runs:
         panel = run.overrides[panels] if panels else ""
         found.setdefault((panel, run.overrides[lines]), []).append(run)
-    return [Cell(panel, line, in_cell) for (panel, line), in_cell in sorted(found.items())]
+    ordered = sorted(found.items(), key=lambda item: [_natural(name) for name in item[0]])
+    return [Cell(panel, line, in_cell) for (panel, line), in_cell in ordered]
+
+
+def _natural(name: str) -> tuple[float, str]:
+    try:
+        return float(name), name
+    except ValueError:
+        return math.inf, name
 
 
 def validation_curve(metrics: Path) -> list[tuple[int, float]]:

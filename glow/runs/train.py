@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Timer
 from glow import checkpoint, figures
 from glow.data import ImageDataModule
 from glow.models import ImageFlow
-from glow.runs.building import build, checked, wrong_types_named
+from glow.runs.building import build, checked
 from glow.runs.launchers import check_launch
 from glow.runs.program import echo, print_numbers
 from glow.runs.provenance import device_name, provenance
@@ -55,11 +55,14 @@ def train(config: DictConfig) -> float | None:
     """
     checked(seed_everything)(config.seed, workers=True, verbose=False)
     folder = RunFolder(Path(config.run_dir))
-    data: ImageDataModule = build(config.data)
-    model: ImageFlow = build(config.model)
-    callbacks = list(build(config.callbacks).values())
-    loggers = list(build(config.logger).values())
-    trainer: Trainer = build(config.trainer, callbacks=callbacks, logger=loggers)
+    data: ImageDataModule = build(config.data, "data")
+    with torch.device("meta"):
+        description = checkpoint.describe(build(config.model, "model"))
+    # What trains is built as it will be loaded, so a part that cannot be loaded fails here.
+    model: ImageFlow = checkpoint.build(description, (*checkpoint.TRUSTED, *config.trusted))
+    callbacks = list(build(config.callbacks, "callbacks").values())
+    loggers = list(build(config.logger, "logger").values())
+    trainer: Trainer = build(config.trainer, "trainer", callbacks=callbacks, logger=loggers)
     check_launch(trainer)
     if config.images_per_step:
         trainer.accumulate_grad_batches = checked(batches_per_step)(
@@ -70,16 +73,13 @@ def train(config: DictConfig) -> float | None:
     # What would fail after the data is read, or after training, fails here.
     config.plan.total_steps = config.plan.anchors_per_step = 1
     _check_optimization(config, model)
-    with torch.device("meta"):
-        checkpoint.build(checkpoint.describe(model), (*checkpoint.TRUSTED, *config.trusted))
     data.prepare_data()
     data.setup("fit")
     plan = data.training_plan(trainer)
     config.plan.total_steps = plan.total_steps
     config.plan.anchors_per_step = anchors(plan.images_per_step, *data.image_shape[1:])
-    module = ImageFlowModule(
-        model, build(config.optimizer), build(config.scheduler), compiled=config.compiled
-    )
+    optimizer, scheduler = (build(config[key], key) for key in ("optimizer", "scheduler"))
+    module = ImageFlowModule(model, optimizer, scheduler, compiled=config.compiled)
     exit_code = 1
     try:
         if trainer.is_global_zero:
@@ -112,10 +112,8 @@ def train(config: DictConfig) -> float | None:
 
 def _check_optimization(config: DictConfig, model: ImageFlow) -> None:
     """Build the optimizer and the schedule once, so that wrong arguments raise."""
-    with wrong_types_named("optimizer"):
-        optimizer = build(config.optimizer)(model.parameters())
-    with wrong_types_named("scheduler"):
-        build(config.scheduler)(optimizer)
+    optimizer = build(config.optimizer, "optimizer")(model.parameters())
+    build(config.scheduler, "scheduler")(optimizer)
 
 
 def batches_per_step(images_per_step: int, batch_size: int, n_processes: int) -> int:
@@ -203,14 +201,14 @@ def _write_summary(
 
 def _draw_figures(model: ImageFlow, data: ImageDataModule, folder: RunFolder) -> list[Path]:
     dataset = data.dataset("test")
-    images, labels = dataset.__getitems__(dataset.indices_across_classes(4))
+    few = dataset.indices_across_classes(4)
+    pairs = dataset.__getitems__(few[0:-1:2] or few), dataset.__getitems__(few[1::2] or few)
+    (start, start_labels), (end, end_labels) = pairs
     frozen = model.frozen()
     drawn = {
         "training_curve": figures.training_curve(folder.metrics),
         "samples": figures.sample_grid(frozen),
         "temperature_sweep": figures.temperature_sweep(frozen),
-        "interpolation": figures.interpolation(
-            frozen, images[0::2], images[1::2], labels[0::2], labels[1::2]
-        ),
+        "interpolation": figures.interpolation(frozen, start, end, start_labels, end_labels),
     }
     return [figures.save(figure, folder.figures / f"{name}.png") for name, figure in drawn.items()]

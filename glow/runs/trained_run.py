@@ -65,7 +65,7 @@ class TrainedRun:
 
         Raises ``ValueError`` if its images do not have the shape of the model's.
         """
-        data: ImageDataModule = build(self.folder.data_config(self.override))
+        data: ImageDataModule = build(self.folder.data_config(self.override), "data")
         if data.image_shape != self.model.image_shape:
             raise ValueError(
                 f"the model's images have the shape {self.model.image_shape}, but this data has "
@@ -138,7 +138,12 @@ class TrainedRun:
         finish(loggers, exit_code=0)
 
     def figure_path(self, name: str, suffix: str = ".png") -> Path:
-        """Return the path of a figure; the end of a very long name is replaced by its checksum."""
+        """Return the path of a figure; the end of a very long name is replaced by its checksum.
+
+        Args:
+            name: The name of the figure.
+            suffix: The suffix of the file.
+        """
         return self.folder.figures / f"{capped(name)}{suffix}"
 
     def _wandb(self) -> list[WandbLogger]:
@@ -147,4 +152,4 @@ class TrainedRun:
         except FileNotFoundError:
             return []
         wandb = config.logger.get("wandb")
-        return [build(wandb, folder=self.folder.path)] if wandb else []
+        return [build(wandb, "logger.wandb", folder=self.folder.path)] if wandb else []

@@ -20,12 +20,17 @@ def compile_steps(model: ImageFlow, **options: Any) -> None:
     Args:
         model: The model, already initialized.
         options: Options of ``torch.compile``.
+
+    Raises:
+        ValueError: If the model has no steps of flow.
     """
     reversible = [m for m in model.modules() if isinstance(m, ReversibleChain)]
-    modules = [p.net for c in reversible for p in c.parts() if isinstance(p, Coupling)]
-    if not reversible:
-        modules = [m for m in model.modules() if isinstance(m, FlowStep)]
-    for module in modules:
+    within = {part for chain in reversible for part in chain.modules()}
+    nets = [p.net for c in reversible for p in c.parts() if isinstance(p, Coupling)]
+    steps = [m for m in model.modules() if isinstance(m, FlowStep) and m not in within]
+    if not steps and not nets:
+        raise ValueError(f"{type(model).__name__} has no steps of flow to compile: compiled=false")
+    for module in (*steps, *nets):
         module.compile(dynamic=False, **options)
 
 

@@ -35,7 +35,7 @@ class Evaluation:
 
     @property
     def selected(self) -> Mapping[str, float]:
-        """The means that count: of the averaged weights if there are any, else of the raw ones."""
+        """The means that count: of the averaged weights (EMA) if there are any, else of the raw."""
         return self.numbers.get("averaged", self.numbers["raw"])
 
     def write_per_image(self, path: Path) -> None:
@@ -70,12 +70,15 @@ def evaluate(
         allow_non_finite: Whether to count images without a finite likelihood instead of raising.
         trusted: Further packages that may provide parts of the model; see ``glow.load``.
 
+    Returns:
+        The means, and the values of every image.
+
     Raises:
         FloatingPointError: If an image has no finite likelihood, unless that is allowed.
     """
     numbers: dict[str, dict[str, float]] = {}
     per_image: dict[str, Tensor] = {}
-    data.tested_split = split
+    tested_split, data.tested_split = data.tested_split, split
     for kind in ("raw", "averaged") if holds_averages(checkpoint) else ("raw",):
         model = load(checkpoint, raw=kind == "raw", trusted=trusted)
         module = ImageFlowModule(
@@ -84,12 +87,13 @@ def evaluate(
         [means] = trainer.test(module, datamodule=data, verbose=False)
         numbers[kind] = {name.removeprefix("test/"): value for name, value in means.items()}
         per_image |= {f"{name}_{kind}": values for name, values in module.per_image.items()}
+    data.tested_split = tested_split
     result = {
         "checkpoint": checkpoint.name,
         "weights": numbers,
         "data": type(data).__name__,
         "split": split,
-        "n_bits": data.n_bits,
+        "n_bits": model.dequantizer.n_bits,
         "image_shape": list(data.image_shape),
         "crop": getattr(data, "crop", None),
         "dequantization": model.dequantizer.name,

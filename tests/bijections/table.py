@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 def shared() -> Chain:
-    """Return a chain in which one coupling comes twice."""
+    """Return a chain in which one coupling is used twice."""
     coupling = affine(4)
     return Chain(coupling, ReversePermutation(4), coupling)
 
@@ -102,7 +102,7 @@ TABLE: dict[str, Row] = {
         lambda: Chain(OrderedDict(norm=ActNorm(6), mix=LULinear(6), coupling=vector_affine(6))),
         VECTOR,
     ),
-    "chain with a part that comes twice": Row(shared),
+    "chain with a part that is used twice": Row(shared),
     "flow step": Row(lambda: FlowStep(4, LULinear, affine)),
     "flow step of vectors": Row(lambda: FlowStep(6, ShufflePermutation, vector_affine), VECTOR),
     "level": Row(lambda: Level(4, 2, ShufflePermutation, affine)),

@@ -3,7 +3,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from glow.bijections import ActNorm, Bijection, Chain, LULinear, Memory, chain
+from glow.bijections import ActNorm, Bijection, Chain, LULinear, Memory, build_chain
 from tests.bijections.table import vector_affine
 from tests.small_models import affine, perturb
 
@@ -12,7 +12,7 @@ from tests.small_models import affine, perturb
 @pytest.mark.parametrize("make", [lambda: affine(4), lambda: LULinear(4), lambda: ActNorm(4)])
 def test_a_part_that_comes_twice_is_applied_twice(memory: Memory, make: type[Bijection]) -> None:
     part = perturb(make().double())
-    twice = chain([part, part], memory)
+    twice = build_chain([part, part], memory)
     assert len(twice) == 2
     x = torch.randn(3, 4, 4, 2, dtype=torch.float64, requires_grad=True)
     first, first_log_det = part(x)

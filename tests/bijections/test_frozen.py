@@ -8,6 +8,7 @@ import torch
 import glow
 from glow.bijections import (
     ActNorm,
+    ActNormLinear,
     AdditiveCoupling,
     Chain,
     LULinear,
@@ -15,7 +16,8 @@ from glow.bijections import (
     ReversePermutation,
     freeze,
 )
-from glow.models import BijectionFactory, ClassConditionalPrior
+from glow.models import BijectionFactory, ClassConditionalPrior, MultiScaleFlow
+from glow.nets import CouplingNet
 from tests.small_models import affine, net, perturb
 
 
@@ -98,10 +100,59 @@ def test_decoding_works_before_and_after_an_export(model: glow.Glow, images: tor
     assert torch.equal(model.frozen().decode(latents), images)
 
 
-def test_a_part_that_comes_twice_is_frozen_twice() -> None:
+def test_a_part_that_is_used_twice_is_frozen_twice() -> None:
     part = perturb(LULinear(3))
     x = torch.randn(4, 3)
     for module in (Chain(part, part), Chain(OrderedDict(a=Chain(part), b=part))):
         frozen = freeze(module)
         assert not list(frozen.parameters())
         torch.testing.assert_close(frozen(x)[0], module(x)[0].detach())
+
+
+def test_a_part_can_be_frozen_alone() -> None:
+    x = torch.randn(2, 4, 6, 6)
+    linear = perturb(ActNormLinear(ActNorm(4), LULinear(4)))
+    for part in (linear, perturb(CouplingNet(4, 8, width=5))):
+        frozen = freeze(part)
+        assert not any(isinstance(m, ActNorm) for m in frozen.modules())
+        torch.testing.assert_close(frozen(x), part(x), rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_may_fold_an_actnorm_that_is_frozen() -> None:
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.actnorm = perturb(ActNorm(4))
+            self.frozen = True  # a name that means nothing here
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            scale, shift = self.actnorm.scale_and_shift()
+            return x * scale + shift
+
+    net, x = Net(), torch.randn(3, 4)
+    frozen = freeze(net)
+    torch.testing.assert_close(frozen(x), net(x).detach())
+
+
+def test_a_model_with_classes_can_be_exported(by_class: glow.Glow) -> None:
+    for model in (by_class, by_class.frozen()):
+        labels = torch.tensor([0, 1])
+        latents = model.sample_latents(2)
+
+        class Decoder(torch.nn.Module):
+            def __init__(self, flow: MultiScaleFlow) -> None:
+                super().__init__()
+                self.flow = flow
+
+            def forward(self, labels: torch.Tensor, *levels: torch.Tensor) -> torch.Tensor:
+                return self.flow.inverse(levels, labels)
+
+        with torch.no_grad():
+            exported = torch.export.export(Decoder(model.flow), (labels, *latents))
+            found = exported.module()(labels, *latents)
+        torch.testing.assert_close(found, model.flow.inverse(latents, labels))
+
+
+def test_freezing_before_initialization_warns() -> None:
+    with pytest.warns(UserWarning, match="not initialized"):
+        glow.Glow((1, 4, 4), n_levels=1, n_steps=1).frozen()

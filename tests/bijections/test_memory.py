@@ -1,5 +1,6 @@
 """What training keeps for the backward pass changes neither values nor gradients."""
 
+import math
 from functools import partial
 from typing import get_args
 
@@ -17,7 +18,7 @@ from glow.bijections import (
     Memory,
     ReversePermutation,
     ReversibleChain,
-    chain,
+    build_chain,
     drift,
 )
 from glow.models import FlowStep
@@ -33,7 +34,7 @@ def steps(memory: Memory, n: int = 6, channels: int = 4, noise: float = 0.1) -> 
     torch.manual_seed(0)
     couplings = (affine, partial(AdditiveCoupling, net=net))
     parts = [FlowStep(channels, LULinear, couplings[i % 2]) for i in range(n)]
-    return perturb(chain(parts, memory), noise)
+    return perturb(build_chain(parts, memory), noise)
 
 
 def gradients(
@@ -77,7 +78,7 @@ def test_a_part_may_come_twice_and_another_may_have_no_gradient(memory: Memory) 
     for policy in ("keep", memory):
         torch.manual_seed(0)
         twice, fixed = affine(4), ActNorm(4)
-        parts = chain([twice, ReversePermutation(4), twice, fixed, LULinear(4)], policy)
+        parts = build_chain([twice, ReversePermutation(4), twice, fixed, LULinear(4)], policy)
         fixed.requires_grad_(requires_grad=False)
         found.append(gradients(perturb(parts, 0.1).double(), x))
     assert "3.bias" not in found[0]
@@ -91,7 +92,7 @@ def test_labels_reach_the_networks(memory: Memory) -> None:
     for policy in ("keep", memory):
         torch.manual_seed(0)
         parts = [affine(4, net=partial(net, n_classes=2)) for _ in range(3)]
-        found.append(gradients(perturb(chain(parts, policy), 0.1).double(), x, labels))
+        found.append(gradients(perturb(build_chain(parts, policy), 0.1).double(), x, labels))
     assert any("labels" in name for name in found[0])
     assert distance(found[1], found[0]) < 1e-8
 
@@ -119,7 +120,7 @@ def test_a_context_of_features_gets_its_gradient(memory: Memory) -> None:
         x = torch.randn(3, 4, dtype=torch.float64)
         context = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
         part = Shifted()
-        parameters = gradients(chain([part, part], policy), x, context)
+        parameters = gradients(build_chain([part, part], policy), x, context)
         assert context.grad is not None
         found.append({**parameters, "context": context.grad})
     assert distance(found[1], found[0]) < 1e-8
@@ -150,7 +151,7 @@ def test_gradients_agree_under_autocast(memory: Memory) -> None:
 def bytes_saved(memory: Memory, n: int) -> int:
     """Return what the graph of n steps, of a realistic width, holds for the backward pass."""
     coupling = partial(AffineCoupling, net=partial(CouplingNet, width=32))
-    parts = chain([FlowStep(4, LULinear, coupling) for _ in range(n)], memory)
+    parts = build_chain([FlowStep(4, LULinear, coupling) for _ in range(n)], memory)
     saved: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -198,10 +199,30 @@ def test_reversal_runs_the_network_of_a_coupling_once_in_each_direction(
     part = coupling(4)
     calls = []
     next(part.children()).register_forward_hook(lambda *_: calls.append(1))
-    y, _ = chain([part], "reverse")(torch.randn(3, 4, 4, 2, requires_grad=True))
+    y, _ = build_chain([part], "reverse")(torch.randn(3, 4, 4, 2, requires_grad=True))
     assert len(calls) == 1
     y.sum().backward()
     assert len(calls) == 2
+
+
+def test_a_coupling_with_a_forward_of_its_own_is_reversed_by_it() -> None:
+    class Doubled(AdditiveCoupling):
+        """An additive coupling of 2 x."""
+
+        def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            y, log_det = super().forward(2 * x, context)
+            return y, log_det + x[0].numel() * math.log(2)
+
+        def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+            return super().inverse(y, context) / 2
+
+    x, found = torch.randn(3, 4, 4, 2), []
+    for policy in POLICIES:
+        torch.manual_seed(0)
+        part = perturb(Doubled(4, net), 0.1)
+        found.append(gradients(build_chain([part], policy).double(), x.double(), None))
+    assert distance(found[1], found[0]) < 1e-8
+    assert distance(found[2], found[0]) < 1e-8
 
 
 def test_the_policies_have_the_same_state() -> None:
@@ -211,4 +232,4 @@ def test_the_policies_have_the_same_state() -> None:
 
 def test_an_unknown_policy_raises() -> None:
     with pytest.raises(ValueError, match="keep, recompute, reverse, got none"):
-        chain([], "none")  # type: ignore[arg-type]
+        build_chain([], "none")  # type: ignore[arg-type]

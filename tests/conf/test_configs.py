@@ -39,11 +39,10 @@ SCALE_MAPS = [
 
 
 def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
-    roots = ("data=folder", "data=npz", "imagenet", "lsun", "celebahq")
-    if any(root in override for root in roots for override in overrides):
-        overrides = (*overrides, "data.root=pictures")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose(root, [f"run_dir={folder}", *overrides])
+    if config.get("data") and OmegaConf.is_missing(config.data, "root"):
+        config.data.root = "pictures"
     config.plan.total_steps, config.plan.anchors_per_step = 10, 5.0
     return config
 
@@ -55,18 +54,18 @@ def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
     config = composed("train", tmp_path, "model.n_levels=2", option)
     OmegaConf.resolve(config)
     with torch.device("meta"):
-        model = build(config.model)
+        model = build(config.model, "model")
     assert isinstance(model, Glow)
     describe(model)  # so that its checkpoints can be loaded
     parameter = torch.nn.Parameter(torch.ones(1))
-    build(config.scheduler)(build(config.optimizer)([parameter]))
-    data = build(config.data)
+    build(config.scheduler, "scheduler")(build(config.optimizer, "optimizer")([parameter]))
+    data = build(config.data, "data")
     assert isinstance(data, ImageDataModule)
     assert data.image_shape == model.image_shape
-    callbacks = list(build(config.callbacks).values())
-    loggers = list(build(config.logger).values())
+    callbacks = list(build(config.callbacks, "callbacks").values())
+    loggers = list(build(config.logger, "logger").values())
     if config.trainer.devices == 1:  # several need as many devices as they ask for
-        build(config.trainer, callbacks=callbacks, logger=loggers)
+        build(config.trainer, "trainer", callbacks=callbacks, logger=loggers)
 
 
 def all_choices() -> list[list[str]]:
@@ -91,9 +90,9 @@ def test_every_experiment_takes_every_choice(
     config = composed("train", tmp_path, f"experiment={experiment}", *small, *choices)
     OmegaConf.resolve(config)
     for group in ("scheduler", "optimizer", "callbacks", "data"):
-        build(config[group])
+        build(config[group], group)
     with torch.device("meta"):
-        build(config.model)
+        build(config.model, "model")
 
 
 def test_actnorm_is_initialized_on_at_least_256_images(tmp_path: Path) -> None:
@@ -111,7 +110,7 @@ def test_an_unknown_key_raises(tmp_path: Path) -> None:
 def test_labels_can_be_shown_to_every_coupling(tmp_path: Path) -> None:
     config = composed("train", tmp_path, "model.n_levels=2", "model.coupling.net.n_classes=10")
     with torch.device("meta"):
-        assert build(config.model).n_classes == 10
+        assert build(config.model, "model").n_classes == 10
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONF.glob("*.yaml")))

@@ -49,10 +49,10 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     config.data.root = str(root)
     if "cache_dir" in config.data:
         config.data.cache_dir = str(root / "cache")
-    data = build(config.data)
+    data = build(config.data, "data")
     data.prepare_data()
     data.setup()
-    model = build(config.model)
+    model = build(config.model, "model")
     # The pictures are constant, and ActNorms need some variance.
     images, labels = data.initialization_batch(16)
     noise = torch.randint(64, images.shape, dtype=torch.uint8)
@@ -282,7 +282,7 @@ def test_sample_quality(run: Path, args: tuple[str, ...], monkeypatch: pytest.Mo
         (
             "sample",
             "temperature=hot",
-            "error: temperature of sample_grid should be a valid number.* got 'hot'",
+            "error: temperature should be a valid number.* got 'hot'",
         ),
         ("sample", "temperatures=[]", "error: a table needs at least one row"),
         (

@@ -1,4 +1,5 @@
 import math
+import warnings
 from functools import partial
 
 import pytest
@@ -155,13 +156,26 @@ def test_autocast_reaches_training_but_no_evaluation(model: Glow, images: torch.
     torch.testing.assert_close(lower.flatten(), latents.flatten(), rtol=0, atol=0.1)
 
 
-def test_images_that_cannot_be_decoded_warn(model: Glow) -> None:
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_images_that_cannot_be_decoded_warn_and_are_black(value: float, model: Glow) -> None:
     latents = model.sample_latents(3)
-    latents[1][1].fill_(math.nan)
+    latents[1][1, 0, 0, 0] = value
     with pytest.warns(UserWarning, match="1 of 3 images are not finite"):
         images = model.decode(latents)
     assert images[1].max() == 0
     assert torch.equal(images[[0, 2]], model.decode(latents.map(lambda eps: eps[[0, 2]])))
+
+
+def test_a_model_that_is_not_initialized_warns(images: torch.Tensor) -> None:
+    model = Glow((1, 8, 8), n_levels=1, n_steps=1, coupling=affine)
+    assert model.initialized is False
+    for use in (model.log_prob, model.encode, lambda _: model.sample(1)):
+        with pytest.warns(UserWarning, match="this model is not initialized"):
+            use(images)
+    model.initialize(images)
+    with warnings.catch_warnings(action="error"):
+        model.log_prob(images)
+        model.sample(1)
 
 
 def test_wrong_images_raise(model: Glow) -> None:

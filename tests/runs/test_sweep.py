@@ -38,7 +38,7 @@ def started(output: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def stopped_and_started_again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Six jobs, of which that with 6 levels fails; killed half way, and started again.
+    """Six jobs, of which that with 6 levels fails; killed halfway, and started again.
 
     Returns the sweep's folder and what the second start printed.
     """

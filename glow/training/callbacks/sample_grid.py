@@ -14,17 +14,22 @@ class SampleGrid(Callback):
 
     The samples come from the weights that are validated: the averaged ones, if there are any. Put
     this before the callback that averages. The picture goes to
-    ``<folder>/samples_step_<step>.png`` and to every logger that takes images.
+    ``<folder>/samples_step_<step>.png`` and to Weights & Biases, if the run logs there.
 
     Args:
         folder: The folder of the pictures.
         every_n_epochs: Draw after every n-th epoch.
         temperature: The temperature of the samples.
+
+    Raises:
+        ValueError: If ``every_n_epochs`` is less than 1.
     """
 
     def __init__(
         self, folder: str | Path, every_n_epochs: int = 1, temperature: float = 0.7
     ) -> None:
+        if every_n_epochs < 1:
+            raise ValueError(f"every_n_epochs must be at least 1, got {every_n_epochs}")
         self.folder = Path(folder)
         self.every_n_epochs = every_n_epochs
         self.temperature = temperature

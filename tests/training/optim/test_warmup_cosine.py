@@ -10,7 +10,7 @@ from tests.training.optim.schedules import rates, sgd
 def test_it_rises_to_one_and_falls_to_zero() -> None:
     found = rates(WarmupCosine(sgd(lr=2.0), total_steps=11, warmup=0.3), 13)
     assert found[:4] == [0.5, 1.0, 1.5, 2.0]
-    assert found[7] == pytest.approx(1.0)  # half way down, from step 4 to step 12
+    assert found[7] == pytest.approx(1.0)  # halfway down, from step 4 to step 12
     assert all(a > b > 0 for a, b in pairwise(found[3:11]))
     assert found[11:] == pytest.approx([0.0, 0.0])
 

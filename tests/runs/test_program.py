@@ -1,0 +1,43 @@
+"""The programs' command line: help, configs and errors, before anything heavy is imported."""
+
+import subprocess
+import sys
+
+import pytest
+
+from glow.runs.help import help_text
+from tests.paths import CONF, ROOT
+
+WITHOUT_TORCH = """
+import runpy, sys
+program, *sys.argv[1:] = sys.argv[1:]
+sys.argv[0] = program
+try:
+    runpy.run_path(program, run_name="__main__")
+except SystemExit as ended:
+    print("status", ended.code)
+print("heavy", sorted({"torch", "pytorch_lightning", "matplotlib"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["modle.n_steps=2"]])
+def test_the_command_line_is_answered_without_torch(arguments: list[str]) -> None:
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(ROOT / "experiments" / "train.py")]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert "heavy []" in done.stdout
+    assert ("status" in done.stdout) == (arguments[0] == "modle.n_steps=2")
+
+
+def test_help_lists_the_choices_of_each_group() -> None:
+    for overrides in ([], ["model/coupling=additive"]):
+        lines = help_text(CONF, "train", overrides).splitlines()
+        assert "model: glow, tiny" in lines
+        assert "model/coupling: additive, affine, affine_floored" in lines
+        [experiments] = [line for line in lines if line.startswith("experiment: ")]
+        assert "digits" in experiments
+        assert "paper/cifar10" in experiments
+    assert not any(line.startswith("model/coupling/scale_map") for line in lines)
+
+
+def test_help_shows_what_overrides_change() -> None:
+    assert "n_steps: 7" in help_text(CONF, "train", ["model.n_steps=7"])

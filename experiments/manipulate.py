@@ -21,6 +21,7 @@ def main(config: DictConfig) -> None:
     from glow import figures
     from glow.analysis.attributes import Directions
     from glow.analysis.editing import check_strengths
+    from glow.data.names import printable
     from glow.runs.building import checked
     from glow.runs.trained_run import TrainedRun, as_list
 
@@ -44,7 +45,8 @@ def main(config: DictConfig) -> None:
         config.batch_size,
     )
     _print(directions, names)
-    run.publish({f"attributes_{'_'.join(names)}_{_method(directions)}_{chosen.slug}": figure})
+    slug = printable("_".join(names))
+    run.publish({f"attributes_{slug}_{_method(directions)}_{chosen.slug}": figure})
 
 
 def _estimate(run: TrainedRun, config: DictConfig) -> Directions:
@@ -86,6 +88,7 @@ def _method(directions: Directions) -> str:
 
 def _print(directions: Directions, names: list[str]) -> None:
     from glow.analysis.attributes import position
+    from glow.data.names import printable
 
     title = f"by {directions.method} over {directions.n_images} images"
     table = Table(title=title, title_justify="left")
@@ -93,7 +96,9 @@ def _print(directions: Directions, names: list[str]) -> None:
         table.add_column(heading)
     for name in names:
         i = position(name, directions.names)
-        table.add_row(name, str(directions.n_with[i]), f"{directions.vectors[i].norm():.2f}")
+        table.add_row(
+            printable(name), str(directions.n_with[i]), f"{directions.vectors[i].norm():.2f}"
+        )
     echo(table)
 
 

@@ -22,16 +22,18 @@ def main(config: DictConfig) -> None:
     """Decode and read all of a data set, print its statistics, and draw a contact sheet."""
     from glow import figures
     from glow.data import CachedDataModule
+    from glow.data.names import printable
     from glow.runs.building import build
 
     data: ImageDataModule = build(config.data, "data")
     data.prepare_data()
     data.setup()
+    echo(data.summary_line())
     _print_pixels(data)
     if data.label_names:
         _print_labels(data)
     if isinstance(data, CachedDataModule):
-        echo(f"decoded images in {Path(data.cache_dir).resolve()}")
+        echo(f"decoded images in {printable(str(Path(data.cache_dir).resolve()))}")
     height, width = data.image_shape[1:]
     name = f"{type(data).__name__.lower()}_{height}x{width}.png"
     figure = _contact_sheet(data, config.n_rows, config.n_columns)
@@ -57,6 +59,8 @@ def _print_pixels(data: ImageDataModule) -> None:
 
 def _print_labels(data: ImageDataModule) -> None:
     """Print how many images of each split have each label."""
+    from glow.data.names import printable
+
     table = Table(title="images per label", title_justify="left")
     table.add_column("label")
     columns = []
@@ -66,7 +70,7 @@ def _print_labels(data: ImageDataModule) -> None:
         per_label = labels.sum(0) if labels.ndim > 1 else labels.bincount(minlength=data.n_classes)
         columns.append(per_label.tolist())
     for name, *counts in zip(data.label_names, *columns, strict=True):
-        table.add_row(name, *(f"{count:,}" for count in counts))
+        table.add_row(printable(name), *(f"{count:,}" for count in counts))
     echo(table)
 
 

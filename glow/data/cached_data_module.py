@@ -8,6 +8,7 @@ from typing import Any
 
 from glow.data.decoded_cache import DecodedCache
 from glow.data.image_data_module import SPLITS, Batch, ImageDataModule, SplitName
+from glow.data.names import user_path
 
 
 @dataclass(kw_only=True, eq=False)
@@ -30,6 +31,14 @@ class CachedDataModule(ImageDataModule):
     root: str
     cache_dir: str = "data/cache"
     _caches: dict[SplitName, DecodedCache] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.root, self.cache_dir = str(user_path(self.root)), str(user_path(self.cache_dir))
+
+    def origin(self, split: SplitName) -> str:
+        """Return the folder of the source's files."""
+        return str(Path(self.root).resolve())
 
     @abstractmethod
     def identity(self, split: SplitName) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from torchvision.datasets import CIFAR10 as TorchvisionCIFAR10  # noqa: N811
 
 from glow.data.download import download_once
 from glow.data.image_data_module import Batch, SplitName
-from glow.data.image_file import fit, open_picture, read_file
+from glow.data.image_file import fit, is_picture, open_picture, read_file
 from glow.data.picture_data_module import Picture, PictureDataModule
 from glow.data.split import split_indices
 
@@ -91,6 +91,10 @@ class CIFAR10(PictureDataModule):
             ) from error
         super().prepare_data()
 
+    def origin(self, split: SplitName) -> str:
+        """Return the folder of the pictures, or that of torchvision's files."""
+        return str(self._pictures if self._pictures.is_dir() else self._batches)
+
     def identity(self, split: SplitName) -> Mapping[str, Any]:
         """Return the files of a split."""
         if self._pictures.is_dir():
@@ -115,12 +119,13 @@ class CIFAR10(PictureDataModule):
         found = [
             Picture(f"{folder.name}/{name}", stamp, self._label(folder, name))
             for name, stamp in self.files_below(folder)
+            if "/" in name or is_picture(folder / name)
         ]
         return [found[i] for i in self._indices(len(found), split)]
 
     def decode_picture(self, picture: Picture) -> NDArray[np.uint8]:
         """Decode a picture to uint8 (3,32,32)."""
-        image = open_picture(read_file(self._pictures / picture.name), channels=3)
+        image = open_picture(read_file(self._pictures / picture.name), 3, self.max_pixels)
         if image.size != (SIZE, SIZE):
             raise ValueError(f"it is {image.width}x{image.height} instead of {SIZE}x{SIZE}")
         return fit(image, SIZE, SIZE)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 # Without this flag Linux demands as much free memory as the file is long. (Python 3.13 names it.)
 MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0
-FORMAT = 1  # the version of the files; raise it when the same pictures are decoded differently
+FORMAT = 2  # the version of the files; raise it when the same pictures are decoded differently
 
 
 class DecodedCache:

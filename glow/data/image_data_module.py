@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from glow.data.augmentation import Augmentation
-from glow.data.image_file import fit
+from glow.data.image_file import MAX_PIXELS, fit
+from glow.data.names import printable
 from glow.data.training_order import TrainingOrder
 from glow.data.training_plan import TrainingPlan, plan_training
 
@@ -120,6 +121,8 @@ class ImageDataModule(LightningDataModule, ABC):
         num_workers: The number of processes that load batches; 0 loads them in the main process.
         max_shift: See ``Augmentation``.
         flip: See ``Augmentation``.
+        max_pixels: The largest number of pixels of a picture file, against those that would fill
+            the memory.
         seed: The seed of the order of training, augmentation and the initialization batch.
 
     Raises:
@@ -134,6 +137,7 @@ class ImageDataModule(LightningDataModule, ABC):
     num_workers: int = 0
     max_shift: float = 0.0
     flip: bool = False
+    max_pixels: int = MAX_PIXELS
     seed: int = 0
     tested_split: SplitName = field(default="test", init=False, repr=False)
     datasets: dict[SplitName, ImageDataset] = field(default_factory=dict, init=False, repr=False)
@@ -153,6 +157,10 @@ class ImageDataModule(LightningDataModule, ABC):
     def validates(self) -> bool:
         """Whether training needs validation images; if not, the val split may be empty."""
         return True
+
+    def origin(self, split: SplitName) -> str:
+        """Return where the images of a split are from, such as a folder; empty if from no file."""
+        return ""
 
     @abstractmethod
     def read(self, split: SplitName) -> Batch:
@@ -218,10 +226,19 @@ class ImageDataModule(LightningDataModule, ABC):
                 return dataset
         raise ValueError(f"there is no split {split}; choose from {', '.join(self.datasets)}")
 
+    def summary_line(self) -> str:
+        """Describe the splits on one line: their numbers of images and classes, and their origin.
+
+        Raises:
+            RuntimeError: If ``setup`` has not been called.
+        """
+        return f"{type(self).__name__}: " + "; ".join(map(self._summary, SPLITS))
+
     def training_plan(self, trainer: Trainer) -> TrainingPlan:
         """Compute how much data ``trainer`` will see in training, without creating a data loader.
 
         Raises:
+            ValueError: If an epoch has no steps.
             RuntimeError: If ``setup`` has not been called.
         """
         return plan_training(len(self.dataset("train")), self.batch_size, trainer)
@@ -275,6 +292,13 @@ class ImageDataModule(LightningDataModule, ABC):
             collate_fn=_already_collated,
         )
 
+    def _summary(self, split: SplitName) -> str:
+        labels, origin = self.dataset(split).labels, self.origin(split)
+        n_classes = len(labels.unique())
+        classes = f" in {n_classes} class{'es' if n_classes != 1 else ''}" if self.n_classes else ""
+        images = f"{len(labels):,} image{'s' if len(labels) != 1 else ''}"
+        return f"{split} {images}{classes}" + (f" from {printable(origin)}" if origin else "")
+
     def _check_ranges(self) -> None:
         shape: Any = self.image_shape
         if (
@@ -286,7 +310,7 @@ class ImageDataModule(LightningDataModule, ABC):
                 "data.image_shape must be [channels,height,width], integers of at least 1, got "
                 f"{shape}"
             )
-        for option in ("batch_size", "eval_batch_size"):
+        for option in ("batch_size", "eval_batch_size", "max_pixels"):
             if getattr(self, option) < 1:
                 raise ValueError(f"data.{option} must be at least 1, got {getattr(self, option)}")
 

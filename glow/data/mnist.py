@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from glow.data.download import download_once
 from glow.data.image_data_module import Batch, ImageDataModule, SplitName
 from glow.data.image_file import fit
+from glow.data.names import user_path
 from glow.data.split import split_indices
 
 
@@ -41,10 +42,18 @@ class MNIST(ImageDataModule):
     image_shape: tuple[int, int, int] = (1, 28, 28)
     n_classes: int = 10
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.root = str(user_path(self.root))
+
     @property
     def validates(self) -> bool:
         """Whether there are validation images."""
         return self.n_val != 0
+
+    def origin(self, split: SplitName) -> str:
+        """Return the folder of the files."""
+        return str(self._folder)
 
     def prepare_data(self) -> None:
         """Download the files if they are absent, and try to read them.

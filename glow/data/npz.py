@@ -1,4 +1,4 @@
-"""Arrays of images in npz files."""
+"""Arrays of images in npz files and pickled batches."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,10 @@ from rich.progress import track
 from glow.data.archive import open_archive
 from glow.data.cached_data_module import CachedDataModule
 from glow.data.image_data_module import Batch, SplitName
+from glow.data.pickled_arrays import read_pickled_arrays
 from glow.data.picture_data_module import stamp_of
 from glow.data.split import split_indices
+from glow.data.system_files import is_system_name
 
 IMAGES = ("images", "data", "x", "arr_0")
 LABELS = ("labels", "label", "y", "arr_1")
@@ -22,12 +24,12 @@ LABELS = ("labels", "label", "y", "arr_1")
 
 @dataclass(kw_only=True, eq=False)
 class NPZ(CachedDataModule):
-    """Images in arrays of npz files, as ImageNet 32 and 64 are distributed.
+    """Images in arrays of npz files or pickled dicts, as ImageNet 32 and 64 are distributed.
 
     A file has an array of uint8 images, named ``images``, ``data``, ``x`` or ``arr_0``, of the
     shape (N,C,H,W), (N,H,W,C), (N,H,W) or (N,C*H*W), the latter in the order C, H, W. It may have
     integer labels (N,), named ``labels``, ``label``, ``y`` or ``arr_1``, which are needed if
-    ``n_classes`` is not 0.
+    ``n_classes`` is not 0. No code in a pickled file is run.
 
     A split without files gets 5 % of the images of every training file, always the same ones.
 
@@ -45,6 +47,13 @@ class NPZ(CachedDataModule):
     val: str | None = "val*.npz"
     test: str | None = "test*.npz"
     first_label: int = 0
+
+    def origin(self, split: SplitName) -> str:
+        """Return the first file of a split and the number of the others."""
+        files, part = self._files(split), ""
+        if not files:
+            files, part = self._files("train"), "a part of "
+        return f"{part}{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
     def identity(self, split: SplitName) -> Mapping[str, Any]:
         """Return the files that a split is read from, and how."""
@@ -74,20 +83,28 @@ class NPZ(CachedDataModule):
             yield images, labels
 
     def _read(self, path: Path) -> Batch:
+        with path.open("rb") as file:
+            start = file.read(512).lstrip()[:1]
+        if start not in (b"", b"P", b"<"):  # neither an archive nor a web page
+            return self._batch(path, read_pickled_arrays(path))
         open_archive(path).close()
         try:
             with np.load(path) as arrays:
-                images = self._as_nchw(path, _one_of(arrays, IMAGES, path))
-                labels = np.zeros(len(images), dtype=np.int64)
-                if self.n_classes:
-                    labels = _one_of(arrays, LABELS, path)
-                    if labels.dtype.kind not in "iu":
-                        raise ValueError(f"{path}: labels must be integers, got {labels.dtype}")
-                    labels = labels.astype(np.int64) - self.first_label
+                return self._batch(path, arrays)
         except ValueError:
             raise
         except Exception as error:  # zipfile and numpy raise many kinds of errors on broken files
             raise ValueError(f"{path} is broken ({error})") from error
+
+    def _batch(self, path: Path, arrays: Mapping[str, Any]) -> Batch:
+        """Return the images of a file and their labels, which are 0 if they are not needed."""
+        images = self._as_nchw(path, _one_of(arrays, IMAGES, path))
+        labels = np.zeros(len(images), dtype=np.int64)
+        if self.n_classes:
+            labels = _one_of(arrays, LABELS, path)
+            if labels.dtype.kind not in "iu":
+                raise ValueError(f"{path}: labels must be integers, got {labels.dtype}")
+            labels = labels.astype(np.int64) - self.first_label
         if labels.shape != (len(images),):
             raise ValueError(
                 f"{path}: the {len(images)} images must have labels of the shape "
@@ -122,7 +139,9 @@ class NPZ(CachedDataModule):
                 f"data.{split} must be a pattern for names in data.root, not an absolute path, got "
                 f"{pattern}"
             )
-        found = sorted(root.glob(pattern) if pattern else [], key=lambda p: (len(p.name), p.name))
+        matches = root.glob(pattern) if pattern else []
+        files = [path for path in matches if path.is_file() and not is_system_name(path.name)]
+        found = sorted(files, key=lambda path: (len(path.name), path.name))
         if split != "train" and (both := set(found) & set(self._files("train"))):
             raise ValueError(
                 f"data.train and data.{split} must not match the same file, got {min(both)} for "
@@ -133,8 +152,8 @@ class NPZ(CachedDataModule):
             raise FileNotFoundError(
                 f"no file in {root} matches data.train={self.train}"
                 + (f"; there are {', '.join(there)}" if there else ", which is not a folder")
-                + ". Set data.root to a folder with such files or to one npz file, or data.train "
-                "to a pattern for their names"
+                + ". Set data.root to a folder with such files or to one file, or data.train, "
+                "data.val and data.test to patterns for their names"
             )
         return found
 
@@ -144,16 +163,16 @@ class NPZ(CachedDataModule):
         return [split for split in splits if not self._files(split)]
 
 
-def _one_of(arrays: Any, names: Sequence[str], path: Path) -> NDArray[Any]:
+def _one_of(arrays: Mapping[str, Any], names: Sequence[str], path: Path) -> NDArray[Any]:
     """Read the first array that has one of the names."""
     found = next((name for name in names if name in arrays), None)
     if found is None:
         raise ValueError(
             f"{path} must have an array named {', '.join(names[:-1])} or {names[-1]}, got "
-            f"{', '.join(arrays)}"
+            f"{', '.join(list(arrays)[:8])}"
         )
     try:
-        return arrays[found]
+        return np.asarray(arrays[found])
     except ValueError as error:
         if "Object arrays" not in str(error):
             raise ValueError(f"{path} is broken ({error})") from error

@@ -10,6 +10,7 @@ from torchvision.transforms.functional import to_pil_image
 
 from glow.data.image_data_module import ImageDataModule
 from glow.data.image_file import MODES, channels_of, fit, open_picture, read_file
+from glow.data.names import printable, user_path
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Selection:
     Args:
         images: uint8 images (N,C,H,W).
         labels: Classes (N,), -1 for images whose class is not known.
-        names: What to call each image, such as "test 7", or "me" for a file ``me.png``.
+        names: A name to show for each image, such as "test 7", or "me" for a file ``me.png``.
         notes: One sentence for each file that had to be cropped, resized or converted.
     """
 
@@ -30,7 +31,7 @@ class Selection:
 
     @property
     def slug(self) -> str:
-        """The names as one word, for the name of a file, such as ``test7_me``."""
+        """The names as one word, part of the name of a file, such as ``test7_me``."""
         return "_".join(name.replace(" ", "") for name in self.names)
 
 
@@ -74,9 +75,9 @@ def select(data: ImageDataModule, references: Sequence[int | str], split: str) -
             labels.append(int(label) if label.ndim == 0 else -1)
             names.append(f"{split} {reference}")
         else:
-            image, note = fit_file(data, Path(reference))
+            image, note = fit_file(data, user_path(reference))
             labels.append(-1)
-            names.append(Path(reference).stem)
+            names.append(printable(Path(reference).stem))
             notes += [note] if note else []
         images.append(image)
     return Selection(torch.stack(images), torch.tensor(labels), names, notes)
@@ -96,15 +97,16 @@ def fit_file(data: ImageDataModule, path: Path) -> tuple[Tensor, str]:
         ValueError: If the file is not a picture, or ``data`` has neither 1 nor 3 channels.
         FileNotFoundError: If the file does not exist.
     """
+    shown = printable(str(path))
     if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}")
+        raise FileNotFoundError(f"there is no file {shown}")
     channels = data.image_shape[0]
     _check_channels(channels)
     try:
         content = read_file(path)
-        picture = open_picture(content, channels)
+        picture = open_picture(content, channels, data.max_pixels)
     except ValueError as error:
-        raise ValueError(f"{path} cannot be used as a picture: {error}") from error
+        raise ValueError(f"{shown} cannot be used as a picture: {error}") from error
     done = []
     if channels_of(content) != channels:
         done.append("made gray" if channels == 1 else "converted to 3 channels")
@@ -112,7 +114,7 @@ def fit_file(data: ImageDataModule, path: Path) -> tuple[Tensor, str]:
     if fitted:
         done.append(fitted)
     size = f"{picture.width}x{picture.height}"
-    note = f"{path}, {size}, was {' and '.join(done)}" if done else ""
+    note = f"{shown}, {size}, was {' and '.join(done)}" if done else ""
     return torch.from_numpy(pixels), note
 
 

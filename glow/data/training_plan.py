@@ -35,10 +35,25 @@ def plan_training(n_images: int, batch_size: int, trainer: Trainer) -> TrainingP
         n_images: The number of training images.
         batch_size: The number of images per batch and process.
         trainer: The trainer, before or while it trains.
+
+    Raises:
+        ValueError: If an epoch has no steps.
     """
-    batches = n_images // trainer.world_size // batch_size
+    n_processes = trainer.world_size
+    whole = n_images // n_processes // batch_size
+    if not whole:
+        raise ValueError(
+            f"an epoch has no steps: data.batch_size={batch_size} in {n_processes} "
+            f"process{'es' if n_processes > 1 else ''} needs {batch_size * n_processes} training "
+            f"images, got {n_images}"
+        )
     limit = trainer.limit_train_batches
-    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    batches = min(whole, limit) if isinstance(limit, int) else int(whole * limit)
+    if not batches:
+        raise ValueError(
+            f"an epoch has no steps: trainer.limit_train_batches={limit} leaves none of the "
+            f"{whole} batches"
+        )
     steps_per_epoch = math.ceil(batches / trainer.accumulate_grad_batches)
     limits = [math.inf]
     if trainer.max_steps != -1:
@@ -47,9 +62,9 @@ def plan_training(n_images: int, batch_size: int, trainer: Trainer) -> TrainingP
     if max_epochs != -1:
         limits.append(max_epochs * steps_per_epoch)
     return TrainingPlan(
-        images_per_step=batch_size * trainer.world_size * trainer.accumulate_grad_batches,
+        images_per_step=batch_size * n_processes * trainer.accumulate_grad_batches,
         steps_per_epoch=steps_per_epoch,
-        total_steps=min(limits) if steps_per_epoch else 0,
+        total_steps=min(limits),
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from glow.figures.text import legend, shown_text
+
 Curve = Sequence[tuple[int, float]]  # epochs done, bits/dim
 
 
@@ -52,12 +54,14 @@ def sweep_curves(
             mean, std = together.mean(0), together.std(0)
             epochs = [epoch for epoch, _ in runs[0][:n_epochs]]
             color = f"C{names.index(name)}"
-            axes.plot(epochs, mean, marker=".", color=color, label=f"{name} ({len(runs)})")
+            axes.plot(epochs, mean, marker=".", color=color)
             axes.fill_between(epochs, mean - std, mean + std, color=color, alpha=0.2, linewidth=0)
-        axes.set(title=panel, xlabel="epoch")
+        axes.set_title(shown_text(panel), parse_math=False)
+        axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend(title="(number of runs)", fontsize=8, title_fontsize=8)
+        numbered = [f"{name} ({len(runs)})" for name, runs in lines.items()]
+        legend(axes, axes.lines, numbered, title="(number of runs)", fontsize=8, title_fontsize=8)
     all_axes[0].set_ylabel("bits/dim (lower is better)")
     figure.suptitle(title)
     return figure

@@ -11,6 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from glow.figures.text import shown_text
+
 DPI = 150
 
 
@@ -22,7 +24,8 @@ def image_table(
 ) -> Figure:
     """Lay out images as a table with labelled rows and columns.
 
-    Images with neither 1 nor 3 channels are shown as the gray mean of their channels.
+    Images with neither 1 nor 3 channels are shown as the gray mean of their channels. Labels may
+    hold any characters, such as those of file names; long lines are shortened.
 
     Args:
         rows: Rows of uint8 images, each (N,C,H,W).
@@ -34,6 +37,8 @@ def image_table(
         ValueError: If there are no rows, or rows of different shapes.
     """
     table = _shown(_stacked(rows))
+    row_labels = [shown_text(label) for label in row_labels]
+    column_labels = [shown_text(label) for label in column_labels]
     n_rows, n_columns, _, height, width = table.shape
     gap = max(1, height // 16)
     # A gap to the right of each image and below it, and above the table and to its left.
@@ -53,15 +58,17 @@ def image_table(
     figure = Figure(figsize=(max(across, 3.5), down), layout="constrained")
     axes = figure.subplots()
     axes.imshow(rearrange(picture, "c h w -> h w c").numpy(), interpolation="nearest")
-    axes.set_title(title, fontsize=11)
+    axes.set_title(shown_text(title, 250), fontsize=11, parse_math=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=8, labeltop=True, labelbottom=False)
     axes.set_yticks([], [])
     axes.set_xticks([], [])
     if row_labels:
-        axes.set_yticks([gap + (i + 0.5) * (height + gap) for i in range(n_rows)], row_labels)
+        middles = [gap + (i + 0.5) * (height + gap) for i in range(n_rows)]
+        axes.set_yticks(middles, row_labels, parse_math=False)
     if column_labels:
-        axes.set_xticks([gap + (i + 0.5) * (width + gap) for i in range(n_columns)], column_labels)
+        middles = [gap + (i + 0.5) * (width + gap) for i in range(n_columns)]
+        axes.set_xticks(middles, column_labels, parse_math=False)
     return figure
 
 
@@ -81,14 +88,14 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def animate(figures: Iterable[Figure], path: Path, seconds: float = 6.0) -> Path:
-    """Write figures as the frames of a GIF file that plays forth and back.
+    """Write figures as the frames of a GIF file that plays back and forth.
 
     Colors are not exact, because a GIF has 256 of them per frame.
 
     Args:
         figures: Figures of the same size and layout.
         path: The file to write.
-        seconds: How long it takes to play forth and back.
+        seconds: How long it takes to play back and forth.
 
     Returns:
         The path.

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from glow.analysis.out_of_distribution import Scores
+from glow.figures.text import legend, shown_text
 
 N_BINS = 60
 
@@ -30,15 +31,15 @@ def likelihoods(scores: Mapping[str, Scores], title: str) -> Figure:
     for axes, (name, columns) in zip(figure.subplots(1, 2), panels.items(), strict=True):
         low, high = _shown_range(columns)
         bins = np.linspace(low, high, N_BINS + 1)
-        for data, column in zip(scores, columns, strict=True):
+        for column in columns:
             weights = np.full(len(column), 1 / len(column))
             values = column.clamp(low, high).numpy()
-            axes.hist(values, bins=bins, weights=weights, alpha=0.55, label=data)
+            axes.hist(values, bins=bins, weights=weights, alpha=0.55)
         axes.set(title=name, ylabel="share of the images")
         axes.set_xlabel("bits/dim (the outermost bars include everything beyond)")
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(title="images of")
-    figure.suptitle(title)
+    legend(figure.axes[0], figure.axes[0].containers, scores, title="images of")
+    figure.suptitle(shown_text(title), parse_math=False)
     return figure
 
 

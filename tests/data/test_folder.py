@@ -262,6 +262,100 @@ def test_a_killed_build_is_repeated(flat: Path, tmp_path: Path) -> None:
     assert sorted(chain(*found.values())) == list(range(100))
 
 
+def test_folders_that_link_to_each_other_are_read_once(flat: Path, tmp_path: Path) -> None:
+    names = [f"part_{i}" for i in range(3)] + [f"more_{i}" for i in range(9)]
+    for name in names:
+        (flat / name).mkdir(exist_ok=True)
+        for other in names:
+            (flat / name / f"to_{other}").symlink_to(flat / other)
+    assert sorted(chain(*read(folder(tmp_path)).values())) == list(range(100))
+
+
+def test_a_folder_elsewhere_is_read_through_a_link(flat: Path, tmp_path: Path) -> None:
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "part").symlink_to(flat)
+    data = folder(tmp_path, root=str(tmp_path / "linked"))
+    assert sorted(chain(*read(data).values())) == list(range(100))
+
+
+def test_other_files_among_the_pictures_are_left_out(flat: Path, tmp_path: Path) -> None:
+    others = (
+        "README.txt",
+        "part_0/labels.csv",
+        "part_1/1.json",
+        "clip.MP4",
+        "LICENSE",
+        "empty.txt",
+    )
+    for name in others:
+        (flat / name).write_text("" if "empty" in name else "a text")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"left out 6 other files .*labels.csv: it is none of"):
+            found = read(folder(tmp_path))
+    assert sorted(chain(*found.values())) == list(range(100))
+
+
+def test_pictures_with_wrong_or_missing_endings_are_read(flat: Path, tmp_path: Path) -> None:
+    for i, name in enumerate(("0.jpg", "1", "2.txt", "3.PNG", "4.x.y", "5.")):
+        (flat / "part_0" / "0.png").rename(flat / "part_0" / "new")
+        (flat / "part_0" / "new").rename(flat / name)
+        paint(flat / "part_0" / "0.png", 100 + i)
+    assert sorted(chain(*read(folder(tmp_path)).values())) == sorted(
+        [*range(100), *range(100, 106)]
+    )
+
+
+def test_a_broken_picture_with_a_wrong_ending_is_bad(flat: Path, tmp_path: Path) -> None:
+    (flat / "notes.txt").write_bytes((flat / "part_0" / "0.png").read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"1 picture cannot be used \(notes.txt: it is broken"):
+        read(folder(tmp_path))
+
+
+@pytest.mark.usefixtures("classes")
+def test_other_files_need_no_class(tmp_path: Path) -> None:
+    for name in ("README.txt", "train/README.txt", "train/labels", "test/list.json"):
+        (tmp_path / "pictures" / name).write_text("a text")
+    data = folder(tmp_path, n_classes=2)
+    read(data)
+    assert [len(dataset) for dataset in data.datasets.values()] == [2, 1, 1]
+
+
+def test_an_empty_split_raises(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        paint(tmp_path / "pictures" / name / "x.png", 0)
+    (tmp_path / "pictures" / "val").mkdir()
+    with pytest.raises(ValueError, match="val split: there are no images in it"):
+        read(folder(tmp_path))
+
+
+def test_a_file_that_cannot_be_read_is_bad(
+    flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_bytes = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "7.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ValueError, match=r"1 picture cannot be used \(part_1/7.png: .*Permission"):
+        read(folder(tmp_path))
+
+
+def test_files_that_differ_in_the_size_limit_are_decoded_again(tmp_path: Path) -> None:
+    for i in range(100):
+        paint(tmp_path / "pictures" / f"{i}.png", i)
+    paint(tmp_path / "pictures" / "large.png", 200, size=(40, 40))
+    message = r"1 picture cannot be used \(large.png: it has more pixels than data.max_pixels=1000 "
+    with pytest.raises(ValueError, match=message + r"allows \(it is 40x40\); set data.max_pixels"):
+        read(folder(tmp_path, max_pixels=1000))
+    with pytest.warns(UserWarning, match=message):
+        found = read(folder(tmp_path, max_pixels=1000, on_bad_file="skip"))
+    assert sorted(chain(*found.values())) == list(range(100))
+    assert 200 in chain(*read(folder(tmp_path, on_bad_file="skip")).values())
+
+
 def test_a_link_to_a_folder_above_is_not_followed(flat: Path, tmp_path: Path) -> None:
     (flat / "part_0" / "loop").symlink_to(flat)
     assert sorted(chain(*read(folder(tmp_path)).values())) == list(range(100))

@@ -69,8 +69,8 @@ def test_an_image_shape_that_is_not_three_positive_integers_raises(image_shape: 
         Numbered(image_shape=image_shape)
 
 
-@pytest.mark.parametrize("option", ["batch_size", "eval_batch_size"])
-def test_an_empty_batch_raises(option: str) -> None:
+@pytest.mark.parametrize("option", ["batch_size", "eval_batch_size", "max_pixels"])
+def test_an_option_that_must_be_positive_raises(option: str) -> None:
     options: dict[str, Any] = {option: 0}
     with pytest.raises(ValueError, match=rf"data\.{option} must be at least 1, got 0"):
         numbered(**options)
@@ -126,6 +126,30 @@ def test_the_first_images_of_all_classes_come_before_the_second_ones() -> None:
 def test_an_unknown_split_raises() -> None:
     with pytest.raises(ValueError, match="no split validation; choose from train, val, test"):
         numbered().evaluation_dataloader("validation")
+
+
+def test_one_line_says_how_many_images_and_classes_there_are() -> None:
+    assert numbered(n_classes=0).summary_line() == (
+        "Numbered: train 50 images; val 50 images; test 50 images"
+    )
+    digits = Digits()
+    digits.setup()
+    assert digits.summary_line() == (
+        "Digits: train 1,297 images in 10 classes; val 200 images in 10 classes; "
+        "test 300 images in 10 classes"
+    )
+
+
+def test_the_line_is_one_line_of_characters_that_can_be_printed() -> None:
+    class Elsewhere(Numbered):
+        def origin(self, split: SplitName) -> str:
+            return f"/a\nb/\udcff\u202e/{split}"
+
+    data = Elsewhere(image_shape=(1, 4, 4), n_classes=10, batch_size=8)
+    data.setup()
+    line = data.summary_line()
+    assert "from /a b/\\udcff\\u202e/test" in line
+    assert line.isprintable()
 
 
 def test_images_before_setup_raise() -> None:

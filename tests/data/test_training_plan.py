@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pytorch_lightning import LightningModule, Trainer
 
@@ -58,8 +58,6 @@ def quiet_trainer(**options: Any) -> Trainer:
         ({"max_epochs": 2, "limit_train_batches": 100}, 6, 12),
         ({"max_epochs": 2, "limit_train_batches": 1}, 1, 2),
         ({"max_epochs": 2, "limit_train_batches": 0.45}, 2, 4),  # 0.45 * 6 = 2.7 batches
-        ({"max_epochs": 2, "limit_train_batches": 0}, 0, 0),
-        ({"max_epochs": -1, "limit_train_batches": 0}, 0, 0),
         ({"max_epochs": 0}, 6, 0),
         ({"max_steps": 8}, 6, 8),
         ({"max_steps": 4, "accumulate_grad_batches": 4}, 2, 4),
@@ -114,7 +112,7 @@ def test_a_run_without_limits_has_the_default_ones_of_lightning(
     batch_size=st.integers(1, 20),
     world_size=st.integers(1, 5),
     accumulated=st.integers(1, 7),
-    limit=st.one_of(st.just(1.0), st.integers(0, 40)),
+    limit=st.one_of(st.just(1.0), st.integers(1, 40)),
 )
 def test_processes_share_the_images_and_accumulated_batches_share_a_step(
     *, n_images: int, batch_size: int, world_size: int, accumulated: int, limit: float
@@ -122,6 +120,7 @@ def test_processes_share_the_images_and_accumulated_batches_share_a_step(
     images = ImageDataset(torch.zeros(n_images, 1, 1, 1, dtype=torch.uint8), torch.zeros(n_images))
     order = TrainingOrder(images, batch_size, 0, stub_trainer(world_size=world_size))
     batches = len(list(order)) // batch_size
+    assume(batches)
     if isinstance(limit, int):
         batches = min(batches, limit)
     trainer: Any = SimpleNamespace(
@@ -134,6 +133,60 @@ def test_processes_share_the_images_and_accumulated_batches_share_a_step(
     plan = plan_training(n_images, batch_size, trainer)
     steps = sum(1 for i in range(1, batches + 1) if i % accumulated == 0 or i == batches)
     assert plan == TrainingPlan(batch_size * world_size * accumulated, steps, 3 * steps)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"limit_train_batches": 0},
+            r"trainer\.limit_train_batches=0 leaves none of the 6 batches",
+        ),
+        ({"limit_train_batches": 0.1}, r"trainer\.limit_train_batches=0\.1 leaves none of the 6"),
+        ({"limit_train_batches": 0, "max_epochs": -1}, "an epoch has no steps"),
+        ({"limit_train_batches": 0, "max_steps": 9}, "an epoch has no steps"),
+        ({"overfit_batches": 0.1}, r"limit_train_batches=0\.1 leaves none of the 6 batches"),
+    ],
+)
+def test_a_limit_that_leaves_no_steps_raises(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        numbered().training_plan(quiet_trainer(**{"max_epochs": 2, **options}))
+
+
+@pytest.mark.parametrize(
+    ("n_images", "batch_size", "world_size", "raises"),
+    [
+        (1297, 1000, 1, False),
+        (1297, 1000, 2, True),
+        (100, 50, 2, False),
+        (100, 51, 2, True),
+        (3, 1, 4, True),
+    ],
+)
+def test_a_batch_that_does_not_fit_into_the_share_of_a_process_raises(
+    n_images: int, batch_size: int, world_size: int, *, raises: bool
+) -> None:
+    trainer: Any = SimpleNamespace(
+        world_size=world_size,
+        accumulate_grad_batches=1,
+        limit_train_batches=1.0,
+        max_epochs=3,
+        max_steps=-1,
+    )
+    if raises:
+        message = (
+            rf"an epoch has no steps: data\.batch_size={batch_size} in {world_size} processes? "
+            rf"needs {batch_size * world_size} training images, got {n_images}"
+        )
+        with pytest.raises(ValueError, match=message):
+            plan_training(n_images, batch_size, trainer)
+    else:
+        assert plan_training(n_images, batch_size, trainer).steps_per_epoch == 1
+
+
+def test_accumulating_more_batches_than_an_epoch_has_is_one_step() -> None:
+    trainer = quiet_trainer(max_epochs=2, accumulate_grad_batches=100)
+    assert numbered().training_plan(trainer) == TrainingPlan(800, 1, 2)
 
 
 def test_a_plan_before_setup_raises() -> None:

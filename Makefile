@@ -15,7 +15,7 @@ train: setup ## train Glow on real digits, evaluate it, draw its figures (2 minu
 	$(BIN)/python experiments/train.py experiment=digits
 
 test: lint ## lint, check the types, and run the tests; the report goes to build/tests.xml
-	$(BIN)/pytest --junitxml=build/tests.xml
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope --junitxml=build/tests.xml
 
 lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/ruff check

@@ -11,8 +11,10 @@ def main(config: DictConfig) -> None:
     from glow.runs.building import build, checked
     from glow.runs.provenance import device_name, provenance
     from glow.runs.run_folder import RunFolder
+    from glow.runs.threads import use_threads
     from glow.training import evaluate
 
+    use_threads(config.threads)
     checkpoint = RunFolder.checkpoint_at(config.checkpoint)
     folder = RunFolder.containing(checkpoint)
     data = build(folder.data_config(config.get("data")), "data")
@@ -31,8 +33,13 @@ def main(config: DictConfig) -> None:
     for weights, numbers in evaluation.numbers.items():
         print_numbers(f"{checkpoint}, {weights} weights, {config.split} images", numbers)
     name = f"evaluation_{checkpoint.stem}_{type(data).__name__.lower()}_{config.split}"
+    if config.noise_samples > 1:
+        name += f"_{config.noise_samples}_draws"
+    images = data.checksum()
+    if images != folder.read_config().plan.get("images", images):  # not those of the run
+        name += f"_{images}"
     device = device_name(trainer.strategy.root_device)
-    result = {**evaluation.result, "device": device, **provenance()}
+    result = {**evaluation.result, "images": images, "device": device, **provenance()}
     written = folder.write_json(f"{name}.json", result)
     evaluation.write_per_image(written.with_suffix(".csv"))
     echo(f"written: {written}, and the values of every image next to it, as CSV")

@@ -80,6 +80,18 @@ def holds_averages(path: str | Path) -> bool:
     return RAW_KEY in _read(path)
 
 
+def steps_done(path: str | Path) -> int:
+    """Return after how many training steps a checkpoint of a run was saved.
+
+    Raises:
+        ValueError: If the file is not whole, or no run can be resumed from it.
+    """
+    steps = _read(path).get("global_step")
+    if steps is None:
+        raise ValueError(f"{path} holds a model, but nothing from which a run could be resumed")
+    return int(steps)
+
+
 def _read(path: str | Path) -> dict[str, Any]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}: expected a file such as best.ckpt")

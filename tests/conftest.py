@@ -1,6 +1,9 @@
 """Fixtures: a seed, small models and their images."""
 
+import os
 from functools import partial
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, each in one thread
 
 import pytest
 import torch

@@ -1,6 +1,8 @@
 """Running the programs of ``experiments/`` from tests."""
 
+import contextlib
 import importlib
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,10 +44,11 @@ def call(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> None
 
 def refusal(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> str:
     """Run a program that must end with an error message; return the message."""
-    with pytest.raises(SystemExit) as stopped:
+    printed = io.StringIO()
+    with contextlib.redirect_stderr(printed), pytest.raises(SystemExit) as stopped:
         call(monkeypatch, program, *arguments)
-    assert isinstance(stopped.value.code, str)
-    return stopped.value.code
+    assert stopped.value.code == 1, printed.getvalue()
+    return printed.getvalue().strip()
 
 
 def trainer_in(folder: Path, **options: Any) -> Trainer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -233,6 +234,20 @@ class ImageDataModule(LightningDataModule, ABC):
             RuntimeError: If ``setup`` has not been called.
         """
         return f"{type(self).__name__}: " + "; ".join(map(self._summary, SPLITS))
+
+    def checksum(self) -> str:
+        """Return a checksum of the images and labels of all splits.
+
+        Raises:
+            RuntimeError: If ``setup`` has not been called.
+        """
+        checksum = 0
+        for split in SPLITS:
+            dataset = self.dataset(split)
+            for part in (*dataset.images.split(4096), dataset.labels):
+                checksum = zlib.crc32(part.contiguous().numpy().data, checksum)
+            checksum = zlib.crc32(str(len(dataset)).encode(), checksum)
+        return f"{checksum:08x}"
 
     def training_plan(self, trainer: Trainer) -> TrainingPlan:
         """Compute how much data ``trainer`` will see in training, without creating a data loader.

@@ -35,6 +35,9 @@ def attributes(
         labels: Class labels (B,), if the model has classes.
         image_names: The names of the images.
         batch_size: The number of images at a time.
+
+    Returns:
+        The figure.
     """
     moved = [
         move_images(

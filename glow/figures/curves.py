@@ -42,6 +42,9 @@ def sweep_curves(
     Args:
         curves: From a panel to a line to the curves of its runs, each a list of (epoch, bits/dim).
         title: The title of the figure.
+
+    Returns:
+        The figure.
     """
     figure = Figure(figsize=(5 * len(curves), 4.2), layout="constrained")
     all_axes = figure.subplots(1, len(curves), squeeze=False, sharey=True)[0]

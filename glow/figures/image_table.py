@@ -33,6 +33,9 @@ def image_table(
         row_labels: One label per row, or none.
         column_labels: One label per column, or none.
 
+    Returns:
+        The figure.
+
     Raises:
         ValueError: If there are no rows, or rows of different shapes.
     """

@@ -47,6 +47,9 @@ def interpolation(
         interpolants: How to go from one end to the other, by name.
         names: The names of the pairs.
         batch_size: The number of images at a time.
+
+    Returns:
+        The figure.
     """
     labels = {"start_labels": start_labels, "end_labels": end_labels}
     frames = [
@@ -99,6 +102,9 @@ def corners(
         interpolant: How to go from one end to the other.
         names: The names of the images.
         batch_size: The number of images at a time.
+
+    Returns:
+        The figure.
     """
     square = interpolate_corners(
         model, images, n_frames, interpolant, labels=labels, batch_size=batch_size

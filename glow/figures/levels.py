@@ -39,6 +39,9 @@ def resamplings(
         image_names: The names of the images.
         batch_size: The number of images at a time.
 
+    Returns:
+        The figure.
+
     Raises:
         ValueError: If ``n_draws`` is less than 1, or a temperature is invalid.
     """
@@ -82,6 +85,9 @@ def reconstructions(
         labels: Class labels (B,), if the model has classes.
         image_names: The names of the images.
         batch_size: The number of images at a time.
+
+    Returns:
+        The figure.
     """
     latents = batches.encode(model, images, labels, batch_size)
     last = len(latents)

@@ -20,6 +20,9 @@ def likelihoods(scores: Mapping[str, Scores], title: str) -> Figure:
         scores: Scores by the name of a data set; the first is that of the model.
         title: The title of the figure.
 
+    Returns:
+        The figure.
+
     Raises:
         ValueError: If no image of the first data set has a finite likelihood.
     """

@@ -36,6 +36,9 @@ def sample_grid(
         seed: The seed of the noise.
         class_names: The names of the classes.
         batch_size: The number of images at a time.
+
+    Returns:
+        The figure.
     """
     images = batches.sample_table(model, n_columns, n_rows, temperature, seed, batch_size)
     return image_table(
@@ -62,6 +65,9 @@ def temperature_sweep(
         seed: The seed of the noise.
         class_names: The names of the classes.
         batch_size: The number of images at a time.
+
+    Returns:
+        The figure.
     """
     labels = batches.classes_in_turn(model, n_columns)
     return image_table(
@@ -85,6 +91,9 @@ def samples_of_models(
         n_columns: The number of columns.
         temperature: The temperature of all levels.
         seed: The seed of the noise.
+
+    Returns:
+        The figure.
     """
     rows = {
         name: batches.sample_table(model, n_columns, 1, temperature, seed)[0]
@@ -109,6 +118,9 @@ def neighbors(
         training_images: uint8 (M,C,H,W).
         n_neighbors: The number of training images per sample.
         n_bits: The number of bits to compare.
+
+    Returns:
+        The figure.
     """
     distances, indices = nearest(samples, training_images, n_neighbors, n_bits)
     found = training_images.cpu()[indices.flatten()].unflatten(0, indices.shape)

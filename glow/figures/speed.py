@@ -12,6 +12,9 @@ def speed(rows: Sequence[Mapping[str, Any]], swept: Mapping[str, str]) -> Figure
     Args:
         rows: What ``glow.benchmark.compare_subjects`` returned, the base size first.
         swept: The names of the sizes, and their labels.
+
+    Returns:
+        The figure.
     """
     base = {name: rows[0][name] for name in swept}
     varied = [name for name in swept if len({row[name] for row in rows}) > 1] or list(swept)[:1]

@@ -32,7 +32,7 @@ def build(config: Any, key: str, **kwargs: Any) -> Any:
 
     Raises:
         ValueError: If a value has the wrong type, or the name of an argument is wrong or missing.
-        Exception: Whatever a constructor raises.
+        Exception: Whatever else a constructor raises.
     """
     if isinstance(config, Container):
         config = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -42,9 +42,9 @@ def build(config: Any, key: str, **kwargs: Any) -> Any:
     try:
         return instantiate(values, **kwargs, _convert_="all")
     except InstantiationException as error:
-        if error.__cause__ is None:
-            raise
-        raise error.__cause__ from None
+        if isinstance(error.__cause__, TypeError):  # about a value that has no annotation
+            raise ValueError(f"{key} cannot be built: {error.__cause__}") from error
+        raise error.__cause__ or error from None
 
 
 def checked(function: Callable[..., Result]) -> Callable[..., Result]:

@@ -4,11 +4,12 @@ Hydra's own answer lists the groups of all programs, and takes seconds to find t
 """
 
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf, open_dict
+
+from glow.runs.choices import choices
 
 
 def help_text(configs: Path, name: str, overrides: Sequence[str]) -> str:
@@ -26,20 +27,11 @@ def help_text(configs: Path, name: str, overrides: Sequence[str]) -> str:
     lines = [
         f"{group}: {', '.join(options)}"
         for group in groups
-        if (options := _options(configs / group))
+        if (options := choices(configs / group))
     ]
-    choices = "\n".join(["== Choices (group=option) ==", *lines]) if lines else ""
+    shown_choices = "\n".join(["== Choices (group=option) ==", *lines]) if lines else ""
     shown = "\n".join(["== Config (key=value) ==", OmegaConf.to_yaml(_without_hydra(config))])
-    return "\n".join([header, *([choices, ""] if choices else []), shown, footer])
-
-
-def _options(folder: Path) -> list[str]:
-    """Return the choices for the group of a folder, without those for the groups inside of it."""
-    defaults = [OmegaConf.load(path).get("defaults", []) for path in folder.glob("*.yaml")]  # type: ignore[arg-type]
-    entries = [entry for entry in chain(*defaults) if isinstance(entry, DictConfig)]
-    inner = {group for entry in entries for group in entry}
-    names = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*.yaml")]
-    return sorted(name.as_posix() for name in names if name.parts[0] not in {*inner, "shared"})
+    return "\n".join([header, *([shown_choices, ""] if lines else []), shown, footer])
 
 
 def _without_hydra(config: DictConfig) -> DictConfig:

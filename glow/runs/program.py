@@ -10,68 +10,111 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from glow.runs import errors
+from glow.runs.choices import without_null
 from glow.runs.help import help_text
 
 CONFIGS = Path(__file__).resolve().parents[2] / "conf"
-USER_ERRORS = (
-    ValueError,
-    TypeError,
-    OSError,
-    FloatingPointError,
-    ImportError,
-    OmegaConfBaseException,
-)
+FULL_ERROR = "HYDRA_FULL_ERROR"
+OURS = "GLOW_SENTENCES"  # set if it was this module that set the variable above
+INTERRUPTED = 130  # the status of a program that Ctrl-C ended, 128 + SIGINT
 
 
-def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
+def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Turn a function of a config into a program: ``conf/<name>.yaml`` and Hydra's command line.
 
-    An error that wrong input can cause ends the program with its message and status 1. With
-    ``HYDRA_FULL_ERROR=1`` the traceback is shown instead. In a sweep errors are left to Hydra,
-    which names the job.
+    An error ends the program with one sentence and status 1, and Ctrl-C with one line and status
+    130. With ``HYDRA_FULL_ERROR=1`` the traceback is shown instead.
+
+    Args:
+        name: The name of the program and of its config.
     """
 
-    def program(function: Callable[[DictConfig], Any]) -> Callable[[], Any]:
+    def program(function: Callable[[DictConfig], Any]) -> Callable[[], None]:
         @functools.wraps(function)
         def run(config: DictConfig) -> Any:
             _silence_libraries()
             keep_freed_memory()
-            try:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:  # Hydra names the job that failed
                 return function(config)
-            except USER_ERRORS as error:
-                sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
-                if sweeping or os.environ.get("HYDRA_FULL_ERROR") == "1":
-                    raise
-                sys.exit(f"error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
+            with _errors_in_one_sentence():
+                return function(config)
 
         start = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(run)
 
         @functools.wraps(function)
-        def main() -> Any:
-            if not {"-h", "--help"} & set(sys.argv[1:]):
-                return start()
-            overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-            try:
-                return echo(help_text(CONFIGS, name, overrides))
-            except HydraException as error:
-                sys.exit(f"error: {error}")
+        def main() -> None:
+            _replace_what_cannot_be_encoded()
+            with _errors_in_one_sentence():
+                sys.argv[1:] = without_null(sys.argv[1:], CONFIGS, name)
+                if {"-h", "--help"} & set(sys.argv[1:]):
+                    overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
+                    return echo(help_text(CONFIGS, name, overrides))
+                with _raised_by_hydra():
+                    start()
 
         return main
 
     return program
+
+
+def _traceback_wanted() -> bool:
+    return os.environ.get(FULL_ERROR) == "1" and OURS not in os.environ
+
+
+@contextmanager
+def _raised_by_hydra() -> Iterator[None]:
+    """Let Hydra raise errors in its own work, instead of printing their traceback."""
+    if _traceback_wanted():
+        yield
+        return
+    before = dict(os.environ)
+    os.environ.update({FULL_ERROR: "1", OURS: "1"})
+    try:
+        yield
+    finally:
+        for name in (FULL_ERROR, OURS):
+            os.environ.pop(name)
+            if name in before:
+                os.environ[name] = before[name]
+
+
+@contextmanager
+def _errors_in_one_sentence() -> Iterator[None]:
+    """End the program with a sentence and a status, unless the traceback is wanted."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if _traceback_wanted():
+            raise
+        # Of several processes of one run, the first says so.
+        first = os.environ.get("LOCAL_RANK", "0") == "0"
+        _end(INTERRUPTED, (str(interrupt) or "interrupted") if first else "")
+    except BrokenPipeError:  # of a reader such as head, which has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if _traceback_wanted():
+            raise
+        _end(1, f"error: {errors.sentence(error) or errors.report_defect(error)}")
+
+
+def _end(status: int, message: str) -> NoReturn:
+    if message:
+        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(message)
+    sys.exit(status)
 
 
 def echo(what: RenderableType) -> None:
@@ -107,6 +150,14 @@ def keep_freed_memory() -> bool:
     return mallopt is not None and all(
         mallopt(option, most) for option in (trim_threshold, mmap_threshold)
     )
+
+
+def _replace_what_cannot_be_encoded() -> None:
+    """Let a terminal show ? for characters that it does not have, such as those of file names."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
 
 
 def _silence_libraries() -> None:

@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-# What may differ when a run is resumed: its length, where it runs, where its data is.
-MAY_DIFFER = (
-    "run_dir",
-    "name",
-    "trusted",
-    "trainer.",
-    "callbacks.",
-    "model.memory",
-    "compiled",
-    "logger.",
-    "data.root",
-    "data.cache_dir",
-    "data.download",
-    "data.num_workers",
-    "data.eval_batch_size",
-    "retry_failed",
+# What may change when a run is resumed, because it cannot change what a step learns. A key stands
+# for everything inside of it.
+LENGTH = (
+    *("trainer.max_epochs", "trainer.max_steps", "trainer.max_time"),
+    *("trainer.limit_test_batches", "callbacks.timer"),
 )
-LENGTH_KEYS = ("trainer.max_", "trainer.limit_")
+DEVICE = (
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+    *("model.memory", "compiled", "threads", "data.num_workers", "data.eval_batch_size"),
+)
+FOLDERS = (
+    *("run_dir", "data.root", "data.cache_dir", "data.download"),  # the images are compared
+    *("name", "paper", "trusted", "retry_failed"),
+)
+LOGGING = (
+    *("logger", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
+    *("trainer.enable_model_summary", "callbacks.learning_rate", "callbacks.gradient_norm"),
+    *("callbacks.samples", "callbacks.progress", "callbacks.recent"),
+)
+MAY_CHANGE = (*LENGTH, *DEVICE, *FOLDERS, *LOGGING)
+
+
+def is_within(name: str, keys: Iterable[str]) -> bool:
+    """Return whether a dotted name is one of the keys, or inside of one.
+
+    >>> is_within("logger.wandb.project", ["name", "logger"])
+    True
+
+    Args:
+        name: The name.
+        keys: The keys.
+    """
+    return any(name == key or name.startswith(f"{key}.") for key in keys)
 
 
 @dataclass(frozen=True)
@@ -53,9 +69,23 @@ class RunFolder:
 
     @staticmethod
     def checkpoint_at(path: str | Path) -> Path:
-        """Return the checkpoint file for a path: the file itself, or that of a run folder."""
+        """Return the checkpoint file for a path: the file itself, or that of a run folder.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+        """
         folder = RunFolder(Path(path))
-        return folder.selected_checkpoint if folder.path.is_dir() else folder.path
+        found = folder.selected_checkpoint if folder.path.is_dir() else folder.path
+        if not found.is_file():
+            raise FileNotFoundError(
+                f"no checkpoint at {path}: expected the folder of a run or a file such as best.ckpt"
+            )
+        return found
+
+    @property
+    def config(self) -> Path:
+        """The config of the run."""
+        return self.path / "config.yaml"
 
     @property
     def checkpoints(self) -> Path:
@@ -97,10 +127,22 @@ class RunFolder:
         """The folder of the figures."""
         return self.path / "figures"
 
-    def write_config(self, config: DictConfig) -> None:
-        """Write the config, with every interpolation resolved, to ``config.yaml``."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(config, self.path / "config.yaml", resolve=True)
+    def write_config(self, config: DictConfig, steps_done: int | None = None) -> None:
+        """Write the config, with every interpolation resolved, to ``config.yaml``.
+
+        Args:
+            config: The config.
+            steps_done: After how many steps the run is resumed, or None for a new run. Values that
+                change then are listed under ``continued``, with those that were in force before.
+        """
+        written = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+        if steps_done is not None:
+            before = self.read_config()
+            changed = {name: old for name, (old, _) in self._differences(config).items()}
+            written.continued = before.get("continued", [])
+            if changed:
+                written.continued.append({"until_step": steps_done, "values": changed})
+        self._write("config.yaml", OmegaConf.to_yaml(written))
 
     def read_config(self) -> DictConfig:
         """Read ``config.yaml``.
@@ -108,13 +150,12 @@ class RunFolder:
         Raises:
             FileNotFoundError: If this is not a run folder.
         """
-        path = self.path / "config.yaml"
-        if not path.is_file():
+        if not self.config.is_file():
             raise FileNotFoundError(
                 f"{self.path} is not the folder of a training run: it has no config.yaml. Give the "
                 "folder of a run, or a checkpoint in its checkpoints/"
             )
-        config = OmegaConf.load(path)
+        config = OmegaConf.load(self.config)
         assert isinstance(config, DictConfig)
         return config
 
@@ -132,24 +173,17 @@ class RunFolder:
         if not self.summary.is_file():
             return False
         self.refuse_another_run(config)
-        return not any(name.startswith(LENGTH_KEYS) for name in self._differences(config))
-
-    def _differences(self, config: DictConfig) -> dict[str, str]:
-        """Return, by name, a description of every value that differs from ``config.yaml``."""
-        before = self.read_config()
-        # The plan is computed from the rest of the config and the data, before training starts.
-        planned = OmegaConf.merge(config, {"plan": before.get("plan", {})})
-        here, there = (_flat(OmegaConf.to_container(c, resolve=True)) for c in (planned, before))
-        return {
-            key: f"{key} is {there.get(key)} there, not {here.get(key)}"
-            for key in sorted(here.keys() | there.keys())
-            if here.get(key) != there.get(key)
-        }
+        return not any(
+            is_within(name, (*LENGTH, "data.root")) for name in self._differences(config)
+        )
 
     def refuse_another_run(self, config: DictConfig) -> None:
         """Raise ``ValueError`` if this folder holds a run that ``config`` cannot resume."""
-        differences = self._differences(config)
-        reasons = [text for name, text in differences.items() if not name.startswith(MAY_DIFFER)]
+        reasons = [
+            f"{name} is {there} there, not {here}"
+            for name, (there, here) in self._differences(config).items()
+            if not is_within(name, MAY_CHANGE)
+        ]
         if reasons:
             if len(reasons) > 8:
                 reasons[8:] = [f"and {len(reasons) - 8} more"]
@@ -157,6 +191,35 @@ class RunFolder:
                 f"{self.path} holds another run, which cannot be resumed with this config: "
                 f"{', '.join(reasons)}. Train in another run_dir, or with the values of config.yaml"
             )
+
+    def refuse_another_plan(self, config: DictConfig) -> None:
+        """Raise ``ValueError`` if the run would go on with other images, or others in a step."""
+        before = self.read_config().plan
+        if before.get("images") not in (None, config.plan.images):
+            raise ValueError(
+                f"the run in {self.path} was trained on other images or labels: resume it with the "
+                "same data, or train in another run_dir"
+            )
+        if before.anchors_per_step not in (None, config.plan.anchors_per_step):
+            raise ValueError(
+                f"a step of the run in {self.path} sees the pixels of {before.anchors_per_step:g} "
+                f"images of 32x32, but here it would see {config.plan.anchors_per_step:g}: with "
+                "another number of processes, set data.batch_size so that a step sees as many "
+                "images as before"
+            )
+
+    def _differences(self, config: DictConfig) -> dict[str, tuple[Any, Any]]:
+        """Return the values that differ from those of ``config.yaml``, there and here, by name."""
+        before = self.read_config()
+        # The folder may have moved. The plan is computed from the rest of the config and the data.
+        given = OmegaConf.create({name: before.get(name) for name in ("run_dir", "plan")})
+        same = OmegaConf.merge(config, given)
+        there, here = (_flat(OmegaConf.to_container(c, resolve=True)) for c in (before, same))
+        return {
+            name: (there.get(name), here.get(name))
+            for name in sorted(here.keys() | there.keys())
+            if there.get(name) != here.get(name) and name != "continued"
+        }
 
     def data_config(self, override: DictConfig | None) -> DictConfig:
         """Return the config of the run's data, with values overridden, or that of other data.
@@ -180,8 +243,16 @@ class RunFolder:
         Returns:
             The path of the file.
         """
-        path = self.path / f"{capped(name.removesuffix('.json'))}.json"
-        path.write_text(json.dumps(content, indent=2) + "\n")
+        name = f"{capped(name.removesuffix('.json'))}.json"
+        return self._write(name, json.dumps(content, indent=2) + "\n")
+
+    def _write(self, name: str, content: str) -> Path:
+        """Write a file as a whole: if that fails, an earlier one is still there."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / name
+        unfinished = path.with_name(f"{name}.part")
+        unfinished.write_text(content, errors="surrogateescape")
+        unfinished.replace(path)
         return path
 
 

@@ -1,8 +1,11 @@
 """Sweeps: jobs that run once, failures that are recorded, and the results of all of them."""
 
+import atexit
 import csv
+import hashlib
 import math
 import re
+import secrets
 import statistics
 import sys
 import traceback
@@ -11,31 +14,52 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from glow.runs.errors import sentence
 from glow.runs.program import echo
-from glow.runs.run_folder import RunFolder, capped
+from glow.runs.run_folder import RunFolder, is_within
 
 
-def job_name(overrides: str) -> str:
-    """Return the name of a job's folder for its overrides, as Hydra joins them.
+def job_name(overrides: Iterable[str], omitted: Iterable[str] = ()) -> str:
+    """Return the name of a job's folder: its overrides, as far as they can be read in a name.
 
     Groups and keys lose their path, and characters that shells or Hydra would interpret are left
-    out.
+    out. A checksum of all overrides, in their order, keeps jobs apart whose names are alike.
 
-    >>> job_name("model/permutation=reverse,model.n_steps=4")
-    'permutation-reverse_n_steps-4'
+    Args:
+        overrides: The overrides of the job.
+        omitted: Keys that do not tell jobs apart.
+
+    >>> job_name(["model/permutation=reverse", "model.n_steps=4"])
+    'permutation-reverse_n_steps-4-d94944c6'
     """
+    telling = [o for o in overrides if not is_within(_key(o), omitted)]
     parts = []
-    for override in overrides.split(","):
-        key, _, value = override.rpartition("=")
+    for override in telling:
+        key, _, value = override.partition("=")
+        if _key(override) in ("experiment", "name"):  # which the folder of the sweep shows
+            continue
         words = (re.split(r"[./]", key)[-1], re.sub(r"[^\w.]+", "-", value).strip("-"))
         parts.append("-".join(word for word in words if word))
-    return capped("_".join(parts) or "job", longest=200)
+    checksum = hashlib.sha256("\n".join(telling).encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{('_'.join(parts) or 'job')[:200]}-{checksum}"
 
 
-OmegaConf.register_new_resolver("job_name", job_name, replace=True)
+def _name_of_job(*, _root_: DictConfig) -> str:
+    """Return the name for the config of a job, for ``hydra.sweep.subdir``."""
+    return job_name(
+        _root_.hydra.overrides.task, ("retry_failed", "data.cache_dir", "data.download")
+    )
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
+
+
+OmegaConf.register_new_resolver("job_name", _name_of_job, replace=True)
 
 
 def run_once(
@@ -55,34 +79,64 @@ def run_once(
     Returns:
         The result of the job, which for a finished job comes from its summary; None if it failed.
     """
-    if folder.is_finished(config):
-        echo(f"finished before: {folder.path}")
-        best: float | None = folder.read_summary().get("best_validation")
-        return best
-    if folder.failure.is_file() and not retry_failed:
-        echo(f"failed before, see {folder.failure}; retry_failed=true runs it again")
-        return None
+    result: float | None
     try:
-        result = run()
+        if folder.is_finished(config):
+            echo(f"finished before: {folder.path}")
+            result = folder.read_summary().get("best_validation")
+        elif folder.failure.is_file() and not retry_failed:
+            echo(f"failed before, see {folder.failure}; retry_failed=true runs it again")
+            return None
+        else:
+            result = run()
     except Exception as error:
         folder.path.mkdir(parents=True, exist_ok=True)
-        folder.failure.write_text(traceback.format_exc())
-        echo(f"failed: {folder.path} ({type(error).__name__}: {error})")
+        folder.failure.write_text(traceback.format_exc(), errors="replace")
+        echo(f"failed: {folder.path} ({sentence(error) or repr(error)})")
         return None
     folder.failure.unlink(missing_ok=True)
     return result
 
 
 class SweepReport(Callback):
-    """Print, at the end of a sweep, how many jobs have finished; exit with 1 if one failed."""
+    """Print, at the end of a sweep, how its jobs ended; exit with 1 if one failed.
+
+    Jobs may have folders of several names, and may run in other processes, to which a launcher
+    copies this object. They write their folders to one list, in the folder of the sweep.
+    """
+
+    def __init__(self) -> None:
+        self.list: Path | None = None
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Start the list."""
+        folder = Path(config.hydra.sweep.dir).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.list = folder / f".jobs-{secrets.token_hex(4)}"
+        self.list.touch()
+        atexit.register(self.list.unlink, missing_ok=True)  # also if the sweep is interrupted
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        """Add the folder of a job to the list."""
+        if self.list is not None:
+            with self.list.open("a") as file:
+                file.write(f"{config.hydra.runtime.output_dir}\n")
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Count the jobs in the folder of the sweep."""
-        sweep = read_sweep(Path(config.hydra.sweep.dir))
-        echo(f"{len(sweep.runs)} finished, {len(sweep.failed)} failed: {sweep.folder}")
-        for path in sweep.failed:
-            echo(f"  {path}")
-        if sweep.failed:
+        """Count the jobs in the list."""
+        assert self.list is not None
+        jobs = [RunFolder(Path(line)) for line in dict.fromkeys(self.list.read_text().splitlines())]
+        failed = [job for job in jobs if job.failure.is_file()]
+        finished = [job for job in jobs if job.summary.is_file() and job not in failed]
+        others = [job for job in jobs if job not in failed and job not in finished]
+        numbers = f"{len(finished)} finished, {len(failed)} failed"
+        if others:
+            numbers += f", {len(others)} running elsewhere"
+        folders = dict.fromkeys(str(job.path.parent) for job in jobs)
+        echo(f"{numbers}: {', '.join(folders)}")
+        for job in failed:
+            echo(f"  {job.failure}")
+        if failed:
             sys.exit(1)
 
 

@@ -1,26 +1,33 @@
 """A training run, from its config to the files in its folder."""
 
+import inspect
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.utilities import rank_zero_only
 
 from glow import checkpoint, figures
 from glow.data import ImageDataModule
 from glow.models import ImageFlow
 from glow.runs.building import build, checked
-from glow.runs.launchers import check_launch
+from glow.runs.claim import FolderInUseError, claimed_run_folder
 from glow.runs.program import echo, print_numbers
 from glow.runs.provenance import device_name, provenance
 from glow.runs.run_folder import RunFolder
 from glow.runs.sweep import run_once
+from glow.runs.threads import use_threads
+from glow.runs.trainer import build_trainer
 from glow.training import Evaluation, ImageFlowModule, evaluate
 from glow.training.compilation import enough_graphs
+from glow.training.interruption import interrupts_raised
+from glow.training.lightning_module import SchedulerFactory
 from glow.training.loggers import finish, log_picture
 from glow.training.optim import anchors
 
@@ -31,14 +38,32 @@ def run_job(config: DictConfig) -> float | None:
     Returns:
         The lowest validation bits/dim, for sweepers that search; None if nothing was validated, or
         the job failed.
+
+    Raises:
+        FolderInUseError: If another run works in the folder.
     """
     hydra = HydraConfig.get()
+    sweeping = hydra.mode == RunMode.MULTIRUN
     config.run_dir = hydra.runtime.output_dir
-    if hydra.mode != RunMode.MULTIRUN:
+    if getattr(rank_zero_only, "rank", 0):  # the first process has claimed the folder
         return train(config)
-    folder = RunFolder(Path(config.run_dir))
-    retry_failed = config.retry_failed
-    return run_once(folder, config, lambda: train(config), retry_failed=retry_failed)
+    given = [*hydra.overrides.task, *hydra.overrides.hydra]
+    chosen = any(override.startswith(("run_dir=", "hydra.run.dir=")) for override in given)
+    try:
+        with claimed_run_folder(Path(config.run_dir), free=not (chosen or sweeping)) as folder:
+            config.run_dir = str(folder.path)
+            if sweeping:
+                retry_failed = config.retry_failed
+                return run_once(folder, config, lambda: train(config), retry_failed=retry_failed)
+            # Lightning reads here which folder to give to the processes that it starts.
+            with read_write(cast(DictConfig, hydra)):
+                hydra.run.dir = config.run_dir
+            return train(config)
+    except FolderInUseError as error:
+        if not sweeping:
+            raise
+        echo(f"skipped: {error}")
+        return None
 
 
 def train(config: DictConfig) -> float | None:
@@ -53,40 +78,53 @@ def train(config: DictConfig) -> float | None:
     Raises:
         ValueError: If a value of the config is wrong, or the folder holds another run.
     """
-    checked(seed_everything)(config.seed, workers=True, verbose=False)
+    plain = OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    _check_keys(**{key: plain[key] for key in inspect.signature(_check_keys).parameters})
+    seed_everything(config.seed, workers=True, verbose=False)
+    use_threads(config.threads)
     folder = RunFolder(Path(config.run_dir))
     data: ImageDataModule = build(config.data, "data")
     with torch.device("meta"):
         description = checkpoint.describe(build(config.model, "model"))
     # What trains is built as it will be loaded, so a part that cannot be loaded fails here.
     model: ImageFlow = checkpoint.build(description, (*checkpoint.TRUSTED, *config.trusted))
-    callbacks = list(build(config.callbacks, "callbacks").values())
-    loggers = list(build(config.logger, "logger").values())
-    trainer: Trainer = build(config.trainer, "trainer", callbacks=callbacks, logger=loggers)
-    check_launch(trainer)
-    if config.images_per_step:
-        trainer.accumulate_grad_batches = checked(batches_per_step)(
+    trainer = build_trainer(config)
+    if config.images_per_step is not None:
+        trainer.accumulate_grad_batches = batches_per_step(
             config.images_per_step, config.data.batch_size, trainer.world_size
         )
+    steps_done = None
     if folder.last.is_file():
         folder.refuse_another_run(config)
-    # What would fail after the data is read, or after training, fails here.
+        steps_done = checkpoint.steps_done(folder.last)
+    # What would fail after the data is read fails here.
     config.plan.total_steps = config.plan.anchors_per_step = 1
-    _check_optimization(config, model)
+    _optimization(config, model)
     data.prepare_data()
     data.setup("fit")
+    if trainer.is_global_zero:
+        echo(data.summary_line())
     plan = data.training_plan(trainer)
     config.plan.total_steps = plan.total_steps
     config.plan.anchors_per_step = anchors(plan.images_per_step, *data.image_shape[1:])
-    optimizer, scheduler = (build(config[key], key) for key in ("optimizer", "scheduler"))
+    config.plan.images = data.checksum()
+    if steps_done is not None:
+        folder.refuse_another_plan(config)
+    optimizer, scheduler = build(config.optimizer, "optimizer"), _scheduler(config)
     module = ImageFlowModule(model, optimizer, scheduler, compiled=config.compiled)
+    # Lightning would convert the weights after a callback that averages them has copied them.
+    trainer.precision_plugin.convert_module(module)
+    loggers = trainer.loggers
     exit_code = 1
     try:
         if trainer.is_global_zero:
-            folder.write_config(config)
+            folder.write_config(config, steps_done)
             echo(f"training in {folder.path}")
         for logger in loggers:
-            logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+            logger.log_hyperparams(
+                cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+            )
         _fit(trainer, module, data, folder)
         cost: dict[str, Any] = {
             "steps": trainer.global_step,
@@ -110,10 +148,31 @@ def train(config: DictConfig) -> float | None:
     return _lowest_validation(trainer)
 
 
-def _check_optimization(config: DictConfig, model: ImageFlow) -> None:
+@checked
+def _check_keys(
+    *,
+    name: str,
+    seed: int,
+    paper: float | None,
+    images_per_step: int | None,
+    compiled: bool,
+    threads: int | None,
+    retry_failed: bool,
+    trusted: Sequence[str],
+) -> None:
+    """Do nothing: ``checked`` compares the keys that no constructor takes with these types."""
+
+
+def _scheduler(config: DictConfig) -> SchedulerFactory | None:
+    return build(config.scheduler, "scheduler") if config.scheduler else None
+
+
+def _optimization(config: DictConfig, model: ImageFlow) -> None:
     """Build the optimizer and the schedule once, so that wrong arguments raise."""
     optimizer = build(config.optimizer, "optimizer")(model.parameters())
-    build(config.scheduler, "scheduler")(optimizer)
+    scheduler = _scheduler(config)
+    if scheduler is not None:
+        scheduler(optimizer)
 
 
 def batches_per_step(images_per_step: int, batch_size: int, n_processes: int) -> int:
@@ -146,15 +205,15 @@ def _fit(
     if resumed and trainer.is_global_zero:
         echo(f"resuming from {resumed}")
     try:
-        with enough_graphs(module.model):
+        with enough_graphs(module.model), interrupts_raised():
             trainer.fit(module, datamodule=data, ckpt_path=resumed)
-    except SystemExit:  # how Lightning ends after Ctrl-C
-        if trainer.is_global_zero and folder.last.is_file():
-            echo(
-                f"interrupted; the same command with run_dir={folder.path} resumes from the last "
-                "checkpoint, which is at most 5 minutes or one validation old"
-            )
-        raise
+    except KeyboardInterrupt:
+        if not folder.last.is_file():
+            raise
+        raise KeyboardInterrupt(
+            f"interrupted; the same command with run_dir={folder.path} resumes from the last "
+            "checkpoint, which is at most 5 minutes or one validation old"
+        ) from None
 
 
 def _lowest_validation(trainer: Trainer) -> float | None:
@@ -206,9 +265,10 @@ def _draw_figures(model: ImageFlow, data: ImageDataModule, folder: RunFolder) ->
     (start, start_labels), (end, end_labels) = pairs
     frozen = model.frozen()
     drawn = {
-        "training_curve": figures.training_curve(folder.metrics),
         "samples": figures.sample_grid(frozen),
         "temperature_sweep": figures.temperature_sweep(frozen),
         "interpolation": figures.interpolation(frozen, start, end, start_labels, end_labels),
     }
+    if folder.metrics.is_file():
+        drawn["training_curve"] = figures.training_curve(folder.metrics)
     return [figures.save(figure, folder.figures / f"{name}.png") for name, figure in drawn.items()]

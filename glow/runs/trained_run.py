@@ -18,6 +18,7 @@ from glow.data import ImageDataModule, Selection, select
 from glow.runs.building import build
 from glow.runs.program import echo
 from glow.runs.run_folder import RunFolder, capped
+from glow.runs.threads import use_threads
 from glow.training.loggers import WandbLogger, finish, log_picture
 
 
@@ -56,7 +57,8 @@ class TrainedRun:
 
     @classmethod
     def from_config(cls, config: DictConfig) -> TrainedRun:
-        """Return the run that the config of a program names."""
+        """Return the run that the config of a program names, and set the number of threads."""
+        use_threads(config.threads)
         return cls(config.checkpoint, config.device, config.trusted, config.get("data"))
 
     @functools.cached_property

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from glow.checkpoint import holds_averages, load
 from glow.data import ImageDataModule, SplitName
+from glow.training.interruption import interrupts_raised
 from glow.training.lightning_module import ImageFlowModule
 
 
@@ -84,7 +85,8 @@ def evaluate(
         module = ImageFlowModule(
             model, noise_samples=noise_samples, allow_non_finite=allow_non_finite
         )
-        [means] = trainer.test(module, datamodule=data, verbose=False)
+        with interrupts_raised():
+            [means] = trainer.test(module, datamodule=data, verbose=False)
         numbers[kind] = {name.removeprefix("test/"): value for name, value in means.items()}
         per_image |= {f"{name}_{kind}": values for name, values in module.per_image.items()}
     data.tested_split = tested_split

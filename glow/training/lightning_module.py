@@ -192,5 +192,13 @@ class ImageFlowModule(LightningModule):
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the description from which ``glow.load`` rebuilds the model."""
+        """Add the description from which ``glow.load`` rebuilds the model.
+
+        Lightning counts an epoch that ``max_steps`` or ``max_time`` cut short as done, so that a
+        run which goes on would have one epoch less. Here it is not done.
+        """
         checkpoint[DESCRIPTION_KEY] = describe(self.model)
+        loop = checkpoint.get("loops", {}).get("fit_loop")
+        if loop and not loop["epoch_loop.batch_progress"]["is_last_batch"]:
+            for progress in loop["epoch_progress"].values():
+                progress["processed"] = progress["completed"]

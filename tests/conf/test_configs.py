@@ -58,7 +58,9 @@ def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
     assert isinstance(model, Glow)
     describe(model)  # so that its checkpoints can be loaded
     parameter = torch.nn.Parameter(torch.ones(1))
-    build(config.scheduler, "scheduler")(build(config.optimizer, "optimizer")([parameter]))
+    optimizer = build(config.optimizer, "optimizer")([parameter])
+    if config.scheduler:
+        build(config.scheduler, "scheduler")(optimizer)
     data = build(config.data, "data")
     assert isinstance(data, ImageDataModule)
     assert data.image_shape == model.image_shape

@@ -206,3 +206,58 @@ def test_a_changed_crop_or_list_decodes_again(official: Path) -> None:
     attributes = official / "list_attr_celeba.txt"
     attributes.write_text(attributes.read_text().replace("-1", " 1"))
     assert celeba(official.parent).dataset("train").labels.all()
+
+
+def as_kaggle(official: Path) -> None:
+    """Rearrange the files as Kaggle distributes them: csv lists, and a folder in a folder."""
+    attributes = (official / "list_attr_celeba.txt").read_text().splitlines()[1:]
+    rows = [",".join(["image_id", *attributes[0].split()])]
+    rows += [",".join(line.split()) for line in attributes[1:]]
+    (official / "list_attr_celeba.csv").write_text("\n".join(rows) + "\n")
+    partition = (official / "list_eval_partition.txt").read_text().splitlines()
+    rows = ["image_id,partition", *(line.replace(" ", ",") for line in partition)]
+    (official / "list_eval_partition.csv").write_text("\n".join(rows) + "\n")
+    for path in official.glob("*.txt"):
+        path.unlink()
+    pictures = official / "img_align_celeba"
+    pictures.rename(official / "inner")
+    pictures.mkdir()
+    (official / "inner").rename(pictures / "img_align_celeba")
+
+
+def test_the_files_of_kaggle_give_the_same_images(official: Path) -> None:
+    as_kaggle(official)
+    check(celeba(official.parent))
+    check(celeba(official.parent, root=str(official)))
+    check(celeba(official.parent, root=str(official / "img_align_celeba")))
+    official.rename(official.parent / "archive")  # the name of the unpacked download
+    check(celeba(official.parent))
+
+
+def test_attributes_may_be_0_instead_of_minus_1(official: Path) -> None:
+    path = official / "list_attr_celeba.txt"
+    path.write_text(path.read_text().replace("-1", "0"))
+    check(celeba(official.parent))
+
+
+def test_two_encodings_in_one_file_raise(official: Path) -> None:
+    path = official / "list_attr_celeba.txt"
+    path.write_text(path.read_text().replace("-1", "0", 1))
+    with pytest.raises(ValueError, match=r"line 3: .* each 1 or 0, or each 1 or -1"):
+        celeba(official.parent)
+
+
+def test_an_archive_may_have_any_folder_in_it(official: Path) -> None:
+    (official / "img_align_celeba").rename(official / "some_other_name")
+    archive = official / "img_align_celeba"
+    shutil.make_archive(str(archive), "zip", official, "some_other_name")
+    shutil.rmtree(official / "some_other_name")
+    check(celeba(official.parent))
+
+
+def test_pictures_of_other_names_are_one_sentence(official: Path) -> None:
+    for path in (official / "img_align_celeba").iterdir():
+        path.rename(path.with_name(f"face_{path.name}"))
+    message = r"img_align_celeba has none of the 30 pictures that .* lists, such as 000000\.jpg"
+    with pytest.raises(FileNotFoundError, match=message):
+        celeba(official.parent)

@@ -1,3 +1,4 @@
+import pickle
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -167,3 +168,47 @@ def test_broken_files_raise(root: Path) -> None:
     path.write_bytes(whole[:1000] + bytes(100) + whole[1100:])
     with pytest.raises(ValueError, match=r"train.npz is broken \("):
         npz(root)
+
+
+def test_pickled_batches_are_read(root: Path) -> None:
+    for i in range(2):
+        flat = images(40 * i, 40).reshape(40, -1)
+        batch = {"data": flat, "labels": (np.arange(40) % 8 + 1).tolist(), "mean": flat.mean(0)}
+        (root / f"train_data_batch_{i + 1}").write_bytes(pickle.dumps(batch, protocol=2 + 3 * i))
+    (root / "val_data").write_bytes(pickle.dumps({"data": images(200, 5), "labels": [8] * 5}))
+    patterns = {"train": "train_data_batch_*", "val": None, "test": "val_data"}
+    data = npz(root, n_classes=8, first_label=1, **patterns)
+    assert numbers(data, "test") == list(range(200, 205))
+    assert data.dataset("test").labels.tolist() == [7] * 5
+    dataset = data.dataset("train")
+    everything = np.concatenate([images(40 * i, 40) for i in range(2)])
+    assert np.array_equal(dataset.images, everything[numbers(data, "train")])
+    assert dataset.labels.tolist() == [number % 8 for number in numbers(data, "train")]
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("touched"),)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            pickle.dumps({"data": Malicious()}),
+            r"it contains .*, which is no array",
+        ),
+        (pickle.dumps([1, 2]), "must hold a dict of arrays, got list"),
+        (pickle.dumps({"data": 1})[:-4], "neither an npz file nor a pickled dict of arrays"),
+        (b"\x00\x01\x02", "neither an npz file nor a pickled dict of arrays"),
+        (pickle.dumps({"pixels": 1}), "must have an array named images, data, x or arr_0, got pix"),
+    ],
+)
+def test_other_pickles_raise_and_run_nothing(
+    content: bytes, message: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    (root / "train_batch").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        npz(root, train="train_batch")
+    assert not (root / "touched").exists()

@@ -18,8 +18,10 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 from PIL import Image
 
 import glow
+from glow import figures
 from glow.runs.program import keep_freed_memory
 from glow.runs.train import train
+from glow.training import ImageFlowModule
 from tests.data.pictures import write_celeba, write_cifar10_pictures
 from tests.paths import ROOT
 from tests.running import TINY, call, compose_train, refusal
@@ -109,10 +111,19 @@ def assert_it_ends_like(run: Path, other: Path) -> None:
         assert torch.equal(value, resumed[name]), name
 
 
-@pytest.mark.parametrize("cut", ["trainer.max_epochs=1", "trainer.max_steps=7"])
-def test_a_resumed_run_ends_like_one_that_was_not_cut(cut: str, run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cut", "rest"),
+    [
+        ("trainer.max_epochs=1", ["trainer.max_epochs=-1", "trainer.max_steps=40"]),
+        ("trainer.max_steps=7", ["trainer.max_epochs=-1", "trainer.max_steps=40"]),
+        ("trainer.max_steps=7", ["trainer.max_epochs=2"]),
+    ],
+)
+def test_a_resumed_run_ends_like_one_that_was_not_cut(
+    cut: str, rest: list[str], run: Path, tmp_path: Path
+) -> None:
     train(compose_train(tmp_path, cut, *OPTIONS))
-    train(compose_train(tmp_path, "trainer.max_epochs=-1", "trainer.max_steps=40", *OPTIONS))
+    train(compose_train(tmp_path, *rest, *OPTIONS))
     assert_it_ends_like(run, tmp_path)
     steps = [int(row["step"]) for row in metrics(tmp_path) if row["train/bits_per_dim"]]
     assert steps == [9, 19, 29, 39]
@@ -120,9 +131,15 @@ def test_a_resumed_run_ends_like_one_that_was_not_cut(cut: str, run: Path, tmp_p
 
 def train_with_a_power_cut(folder: Path, *options: str) -> None:
     often = "callbacks.recent.train_time_interval.minutes=1e-4"
-    cut = "+callbacks.cut._target_=tests.spies.PowerCut"
-    with pytest.raises(RuntimeError, match="power cut"):
-        train(compose_train(folder, cut, often, *options))
+
+    def cut(self: ImageFlowModule, *_: object) -> None:
+        if self.global_step == 27:
+            raise RuntimeError("power cut")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ImageFlowModule, "on_train_batch_start", cut)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(compose_train(folder, often, *options))
     train(compose_train(folder, often, *options))
 
 
@@ -209,8 +226,8 @@ def test_images_without_a_likelihood_stop_or_are_counted(
     checkpoint["current_model_state"]["model.flow.top.bias"].fill_(torch.nan)
     torch.save(checkpoint, path)
     arguments = (f"checkpoint={path}", "trainer.accelerator=cpu")
-    with pytest.raises(SystemExit, match="error: 300 of 300 test images have no finite likelihood"):
-        call(monkeypatch, "evaluate", *arguments)
+    message = refusal(monkeypatch, "evaluate", *arguments)
+    assert message.startswith("error: 300 of 300 test images have no finite likelihood")
     call(monkeypatch, "evaluate", *arguments, "allow_non_finite=true")
     result = json.loads((tmp_path / "run" / "evaluation_best_digits_test.json").read_text())
     assert result["weights"]["raw"]["non_finite"] == 300
@@ -240,7 +257,7 @@ def test_two_processes_evaluate_every_image_once(
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             cwd=tmp_path,
         )
-        file = run / "evaluation_best_digits_train.json"
+        file = run / "evaluation_best_digits_train_2_draws.json"
         with file.with_suffix(".csv").open(newline="") as table:
             return json.loads(file.read_text()), list(csv.DictReader(table))
 
@@ -275,6 +292,21 @@ def test_samples_have_a_temperature_for_each_level(
         ("train", "optimizer.lr=abc", "error: optimizer.lr should be a valid number"),
         ("train", "trainer.limit_val_batches=x", "error: trainer.limit_val_batches should be"),
         ("train", "seed=abc", "error: seed should be a valid integer"),
+        ("train", "threads=0", "error: threads must be at least 1"),
+        ("train", "images_per_step=0", "error: images_per_step=0 must be a multiple"),
+        ("train", "trainer.max_epochs=0", "error: trainer.max_epochs must not be 0"),
+        ("train", "+trainer.fast_dev_run=true", "error: trainer.fast_dev_run saves no checkpoint"),
+        ("train", "trainer.limit_test_batches=0", "error: trainer.limit_test_batches must not be"),
+        ("train", "trainer.limit_val_batches=0.1", "error: You requested to check 0.1 of"),
+        ("train", "trainer.accumulate_grad_batches=0", "error: .*_grad_batches must be at least 1"),
+        (
+            "train",
+            "callbacks.recent.train_time_interval.minutes=x",
+            "error: callbacks cannot be built: .*",
+        ),
+        ("train", "run_dir=README", "error: .*README is a file, where a folder is needed"),
+        ("train", "model=null", "error: model must be one of glow, tiny, got null"),
+        ("evaluate", "threads=many", "error: threads should be a valid integer"),
         ("sample", "n_columns=many", "error: n_columns should be a valid integer"),
         ("sample", "device=gpu", "error: this machine has no device gpu"),
         ("sample", "n_rows=0", "error: a table needs at least one row"),
@@ -301,13 +333,70 @@ def test_bad_input_ends_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arguments = [argument]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README").touch()
     if program != "train" and not argument.startswith("checkpoint"):
         arguments.append(f"checkpoint={run}")
-    if program == "train":
-        arguments.append(f"run_dir={tmp_path}")
+    if program == "train" and not argument.startswith("run_dir"):
+        arguments.append(f"run_dir={tmp_path}/run")
     if argument == "data=mnist":
         arguments += [f"data.root={tmp_path}", "data.download=false"]
     assert re.match(message, refusal(monkeypatch, program, *arguments))
+
+
+@pytest.mark.parametrize("program", ["train", "evaluate"])
+def test_ctrl_c_ends_a_program_in_one_line(
+    program: str,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if program == "train":
+        where = f"run_dir={tmp_path}/run"
+        stop = "+callbacks.stop._target_=tests.spies.CtrlC"
+        often = "callbacks.recent.train_time_interval.minutes=1e-4"
+        arguments = [where, stop, often, "~callbacks.progress", *TINY]
+    else:
+        where = "interrupted"
+        arguments = [f"checkpoint={run}", "+trainer.callbacks=[{_target_: tests.spies.CtrlC}]"]
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, program, *arguments)
+    assert stopped.value.code == 130
+    printed = capsys.readouterr().err.strip().splitlines()[-1]
+    assert printed.startswith("interrupted")
+    assert where in printed
+
+
+def test_a_defect_is_called_one(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setattr(figures, "sample_grid", broken)
+    message = refusal(monkeypatch, "sample", f"checkpoint={run}")
+    assert message.startswith("error: this is a defect of the program (KeyError)")
+    assert len(message.splitlines()) == 1
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(KeyError, match="lost"):
+        call(monkeypatch, "sample", f"checkpoint={run}")
+
+
+@pytest.mark.parametrize("recipe", ["modern", "paper", "null"])
+@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"])
+def test_every_precision_works_with_every_recipe_or_is_refused(
+    precision: str, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (f"run_dir={tmp_path}", f"recipe={recipe}", f"trainer.precision={precision}")
+    small = (*TINY, "trainer.max_steps=2", "callbacks.samples=null", "~callbacks.progress")
+    if precision in ("16-true", "bf16-true"):
+        assert "bf16-mixed" in refusal(monkeypatch, "train", *options, *small)
+        return
+    call(monkeypatch, "train", *options, *small)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert math.isfinite(summary["test"]["bits_per_dim"])
+    assert summary["steps"] == 2
 
 
 def test_processes_without_a_common_folder_raise(
@@ -322,9 +411,8 @@ def test_processes_without_a_common_folder_raise(
     for name, value in {"TORCHELASTIC_RUN_ID": "0", "WORLD_SIZE": "2", "RANK": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOCAL_RANK", "1")
-    with pytest.raises(SystemExit) as stopped:
-        call(monkeypatch, "train", *several)
-    assert re.search("need a common folder.*add run_dir=runs/", str(stopped.value.code))
+    message = refusal(monkeypatch, "train", *several)
+    assert re.search("need a common folder.*add run_dir=runs/", message)
 
 
 def test_a_sweep_with_wandb_offline_is_one_record_per_job(
@@ -420,8 +508,8 @@ def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.Monk
     assert 0 < row["part_of_matrix_product_rate"] < 1
     assert row["peak_megabytes"] > row["activation_megabytes"] >= 0
     assert Image.open("build/bench.png").width > 500
-    with pytest.raises(SystemExit, match=r"subjects must be some of .*got tensorflow"):
-        call(monkeypatch, "bench", "subjects=[tensorflow]")
+    message = refusal(monkeypatch, "bench", "subjects=[tensorflow]")
+    assert re.search("subjects must be some of .*got tensorflow", message)
 
 
 def test_freed_memory_is_retained_if_the_c_library_can() -> None:

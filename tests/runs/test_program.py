@@ -1,11 +1,16 @@
 """The programs' command line: help, configs and errors, before anything heavy is imported."""
 
+import importlib
+import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 from glow.runs.help import help_text
+from glow.runs.program import echo
 from tests.paths import CONF, ROOT
 
 WITHOUT_TORCH = """
@@ -41,3 +46,23 @@ def test_help_lists_the_choices_of_each_group() -> None:
 
 def test_help_shows_what_overrides_change() -> None:
     assert "n_steps: 7" in help_text(CONF, "train", ["model.n_steps=7"])
+
+
+def test_what_a_terminal_cannot_show_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    echo_table = Table("caf\u00e9", title="\u202e")
+    monkeypatch.setattr(sys, "argv", ["sample.py", f"checkpoint='{tmp_path}/\u00e9 \udce9'"])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module("experiments.sample").main()
+    assert ended.value.code == 1
+    echo(echo_table)
+    printed = {}
+    for stream in ("stdout", "stderr"):
+        wrapper = getattr(sys, stream)
+        wrapper.flush()
+        printed[stream] = wrapper.buffer.getvalue().decode("ascii")
+    assert f"error: no checkpoint at {tmp_path}/? ?" in printed["stderr"]
+    assert "caf?" in printed["stdout"]

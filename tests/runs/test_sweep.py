@@ -1,8 +1,8 @@
 """Sweeps: which jobs run, which are skipped, and what the results are."""
 
-import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,7 +19,7 @@ from glow.runs.run_folder import RunFolder
 from glow.runs.sweep import cells, job_name, read_sweep, run_once
 from tests.data.pictures import write_cifar10_pictures
 from tests.paths import CONF, ROOT
-from tests.running import TINY, call, compose_train
+from tests.running import TINY, call, compose_train, refusal
 
 COMMAND = [sys.executable, str(ROOT / "experiments" / "train.py"), "-m", *TINY]
 SMALL = ("~callbacks.progress", "data.batch_size=8", "data.n_val=10", "trainer.max_steps=3")
@@ -106,8 +106,8 @@ def test_a_sweep_is_drawn_and_recorded(
     assert str(folder.parents[2]) not in json.dumps(record)
     write(record, "levels", tmp_path)
     assert "| 3 | " in tables(tmp_path)["sweep levels"]
-    with pytest.raises(SystemExit, match=r"model/coupling was not overridden .*model.n_levels"):
-        call(monkeypatch, "plot_sweep", f"sweep={folder}")
+    message = refusal(monkeypatch, "plot_sweep", f"sweep={folder}")
+    assert re.search("model/coupling was not overridden .*model.n_levels", message)
 
 
 def test_cells_are_means_over_seeds(tmp_path: Path) -> None:
@@ -137,6 +137,50 @@ def test_launchers_run_jobs_and_go_on_after_a_failure(launcher: str, tmp_path: P
     assert "n_levels=9" in failure.read_text()
 
 
+QUICK = (*TINY, "trainer.max_steps=1", "callbacks.samples=null", "~callbacks.progress")
+
+
+def test_a_sweep_over_folders_trains_on_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, gray in {"dark": 40, "light": 200}.items():
+        (tmp_path / name).mkdir()
+        for number in range(200):
+            Image.new("L", (8, 8), gray + number % 5).save(tmp_path / name / f"{number}.png")
+    pictures = ("data=folder", "data.image_shape=[1,8,8]", "data.batch_size=8", "name=gray")
+    roots = f"data.root={tmp_path}/dark,{tmp_path}/light"
+    call(monkeypatch, "train", "-m", *QUICK, *pictures, roots)
+    assert "2 finished, 0 failed" in capsys.readouterr().out
+    runs = read_sweep(tmp_path / "runs" / "gray" / "sweep").runs
+    images = {run.path: RunFolder(run.path).read_config().plan.images for run in runs}
+    assert len(set(images.values())) == 2
+    fixed = f"run_dir={tmp_path}/fixed"
+    call(monkeypatch, "train", *QUICK, *pictures, fixed, f"data.root={tmp_path}/dark")
+    other = (fixed, f"data.root={tmp_path}/light", "trainer.max_steps=2")
+    message = refusal(monkeypatch, "train", *QUICK, *pictures, *other)
+    assert "was trained on other images or labels" in message
+    (tmp_path / "dark").rename(tmp_path / "moved")
+    moved = (fixed, f"data.root={tmp_path}/moved", "trainer.max_steps=2")
+    call(monkeypatch, "train", *QUICK, *pictures, *moved)
+    assert RunFolder(tmp_path / "fixed").read_summary()["steps"] == 2
+
+
+def test_a_sweep_reports_what_ran_wherever_it_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    experiments = ("experiment=digits,mnist", "model.n_levels=3")  # 28 halves only twice
+    with pytest.raises(SystemExit) as ended:
+        call(monkeypatch, "train", "-m", *QUICK, *experiments)
+    assert ended.value.code == 1
+    output = capsys.readouterr().out
+    where = ", ".join(f"{tmp_path}/runs/{name}/sweep" for name in ("digits", "mnist"))
+    assert f"1 finished, 1 failed: {where}\n" in output
+    [failure] = (tmp_path / "runs" / "mnist" / "sweep").glob("*/failure.txt")
+    assert str(failure) in output
+
+
 def test_the_slurm_launcher_composes() -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", ["hydra/launcher=slurm"], return_hydra_config=True)
@@ -147,30 +191,50 @@ def test_the_slurm_launcher_composes() -> None:
 @pytest.mark.parametrize(
     ("overrides", "name"),
     [
-        ("model/permutation=reverse,seed=0", "permutation-reverse_seed-0"),
-        ("model.n_steps=4,optimizer.lr=1e-3", "n_steps-4_lr-1e-3"),
-        ("trainer.max_time='00:01',data.x=/a/b", "max_time-00-01_x-a-b"),
-        ("pairs=[[3,4],[0,11]]", "pairs-3_4_0_11"),
-        ("", "job"),
+        (["model/permutation=reverse", "seed=0"], "permutation-reverse_seed-0"),
+        (["model.n_steps=4", "optimizer.lr=1e-3"], "n_steps-4_lr-1e-3"),
+        (["trainer.max_time='00:01'", "data.x=/a/b"], "max_time-00-01_x-a-b"),
+        (["pairs=[[3,4],[0,11]]"], "pairs-3-4-0-11"),
+        (["~callbacks.samples", "+data.x=1", "name=a"], "samples_x-1"),
+        ([], "job"),
     ],
 )
-def test_folder_names_are_safe_in_shells(overrides: str, name: str) -> None:
-    assert job_name(overrides) == name
+def test_folder_names_are_safe_in_shells(overrides: list[str], name: str) -> None:
+    readable, _, checksum = job_name(overrides).rpartition("-")
+    assert readable == name
+    assert re.fullmatch("[0-9a-f]{8}", checksum)
 
 
-def test_every_job_of_a_grid_has_another_name() -> None:
-    grid = itertools.product(("reverse", "shuffle"), ("additive", "affine"), range(3))
-    names = {
-        job_name(f"data.n_val=5000,model/coupling={b},model/permutation={a},seed={c}")
-        for a, b, c in grid
-    }
-    assert len(names) == 12
-
-
-def test_long_names_stay_different() -> None:
-    names = {job_name("x=" + "y" * 300 + str(i)) for i in range(5)}
-    assert len(names) == 5
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["data.root=/p/red"], ["data.root=/p/blue"]),
+        (["experiment=digits"], ["experiment=mnist"]),
+        (["name=a"], ["name=b"]),
+        (["x=1"], ["x=-1"]),
+        (["x=1"], ["+x=1"]),
+        (["x=1"], ["x= 1"]),
+        (["x=[1,2]"], ["x=[12]"]),
+        (["x='a b'"], ["x=a-b"]),
+        (["a.x=1"], ["b.x=1"]),
+        (["x=1", "y=2"], ["x=1_y-2"]),
+        (["a/x=1"], ["a.x=1"]),
+        (["~callbacks.samples"], ["+callbacks.samples"]),
+        (["x=1", "x=2"], ["x=2", "x=1"]),  # the last one counts
+        (["x=\u00e9"], ["x=\udce9"]),
+        (["x=" + "y" * 300 + "1"], ["x=" + "y" * 300 + "2"]),
+    ],
+)
+def test_jobs_that_differ_have_other_folders(first: list[str], second: list[str]) -> None:
+    names = {job_name(first), job_name(second)}
+    assert len(names) == 2
     assert max(map(len, names)) < 255
+
+
+def test_what_cannot_change_the_result_is_left_out_of_a_name() -> None:
+    omitted = ("retry_failed", "data.cache_dir")
+    others = ["retry_failed=true", "++data.cache_dir=/tmp"]
+    assert job_name(["seed=1", *others], omitted) == job_name(["seed=1"], omitted)
 
 
 def test_a_longer_run_continues_and_a_repaired_failure_is_forgotten(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import torch
 
 from glow.runs.building import checked
 
+AVAILABLE = torch.get_num_threads()  # at the start, before a job of a sweep took fewer
+
 
 @checked
 def use_threads(threads: int | None = None) -> int:
@@ -29,7 +31,7 @@ def use_threads(threads: int | None = None) -> int:
     if threads is None and "OMP_NUM_THREADS" not in os.environ:
         busy = psutil.cpu_percent(interval=0.3) / 100
         idle = round((psutil.cpu_count() or 1) * (1 - busy))
-        threads = min(max(1, idle), torch.get_num_threads())
+        threads = min(max(1, idle), AVAILABLE)
     if threads is not None:
         torch.set_num_threads(threads)
     return torch.get_num_threads()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from glow.models import ImageFlow
+from glow.sealed_file import BrokenFileError, check_seal, previous_of, save_sealed
 
 DESCRIPTION_KEY = "image_flow"  # where a checkpoint keeps how its model is built
 EARLIER_KEY = "glow"  # the key of checkpoints of an earlier layout
@@ -33,7 +34,7 @@ def save(model: ImageFlow, path: str | Path) -> None:
         TypeError: If a part of the model cannot be described; see ``describe``.
     """
     state = {PREFIX + name: value for name, value in model.state_dict().items()}
-    torch.save({DESCRIPTION_KEY: describe(model), "state_dict": state}, path)
+    save_sealed({DESCRIPTION_KEY: describe(model), "state_dict": state}, path)
 
 
 def load(
@@ -59,6 +60,7 @@ def load(
 
     Raises:
         FileNotFoundError: If there is no such file.
+        BrokenFileError: If the file is not as it was written.
         ValueError: If the file holds no model, or one of an earlier layout, or with parts from
             elsewhere; or if there is no such device.
     """
@@ -84,7 +86,7 @@ def steps_done(path: str | Path) -> int:
     """Return after how many training steps a checkpoint of a run was saved.
 
     Raises:
-        ValueError: If the file is not whole, or no run can be resumed from it.
+        ValueError: If the file is broken, or no run can be resumed from it.
     """
     steps = _read(path).get("global_step")
     if steps is None:
@@ -99,8 +101,15 @@ def _read(path: str | Path) -> dict[str, Any]:
         f"{path} holds no model: expected a file that glow.save or experiments/train.py wrote"
     )
     try:
+        check_seal(path)
         # Mapped, so that parts which are not needed, such as the optimizer's state, are never read.
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except BrokenFileError as error:
+        if previous_of(path).is_file():
+            raise BrokenFileError(
+                f"{error}; {previous_of(path)} is the file that it replaced"
+            ) from None
+        raise
     except Exception as error:  # whatever the unpickler raises for a file of another kind
         raise ValueError(no_model) from error
     if isinstance(checkpoint, dict) and EARLIER_KEY in checkpoint:

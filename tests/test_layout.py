@@ -7,7 +7,10 @@ from pathlib import Path
 from tests.paths import ROOT
 
 ORDER = (
-    ("glow.bijections", "glow.latents", "glow.likelihood", "glow.noise", "glow.data"),
+    (
+        *("glow.bijections", "glow.latents", "glow.likelihood", "glow.noise", "glow.sealed_file"),
+        "glow.data",
+    ),
     ("glow.nets",),
     ("glow.dequantizers",),
     ("glow.models",),

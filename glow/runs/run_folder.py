@@ -11,6 +11,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from glow.sealed_file import BrokenFileError, check_seal, previous_of
+
 # What may change when a run is resumed, because it cannot change what a step learns. A key stands
 # for everything inside of it.
 LENGTH = (
@@ -28,7 +30,7 @@ FOLDERS = (
 LOGGING = (
     *("logger", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
     *("trainer.enable_model_summary", "callbacks.learning_rate", "callbacks.gradient_norm"),
-    *("callbacks.samples", "callbacks.progress", "callbacks.recent"),
+    *("callbacks.samples", "callbacks.progress", "callbacks.recent", "checkpoint_io"),
 )
 MAY_CHANGE = (*LENGTH, *DEVICE, *FOLDERS, *LOGGING)
 
@@ -101,6 +103,28 @@ class RunFolder:
     def last(self) -> Path:
         """The checkpoint from which the run resumes."""
         return self.checkpoints / "last.ckpt"
+
+    def resumable(self) -> Path | None:
+        """Return the checkpoint from which the run resumes; None if there is none.
+
+        It is the last, or the one before it if that is damaged or missing.
+
+        Raises:
+            BrokenFileError: If there are such files, and all of them are damaged.
+        """
+        defects = []
+        for path in (self.last, previous_of(self.last)):
+            if not path.is_file():
+                continue
+            try:
+                check_seal(path)
+            except BrokenFileError as error:
+                defects.append(str(error))
+            else:
+                return path
+        if defects:
+            raise BrokenFileError(f"the run cannot be resumed: {' and '.join(defects)}")
+        return None
 
     @property
     def selected_checkpoint(self) -> Path:

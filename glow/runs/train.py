@@ -95,9 +95,10 @@ def train(config: DictConfig) -> float | None:
             config.images_per_step, config.data.batch_size, trainer.world_size
         )
     steps_done = None
-    if folder.last.is_file():
+    resumed = folder.resumable()
+    if resumed:
         folder.refuse_another_run(config)
-        steps_done = checkpoint.steps_done(folder.last)
+        steps_done = checkpoint.steps_done(resumed)
     # What would fail after the data is read fails here.
     config.plan.total_steps = config.plan.anchors_per_step = 1
     _optimization(config, model)
@@ -125,7 +126,7 @@ def train(config: DictConfig) -> float | None:
             logger.log_hyperparams(
                 cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
             )
-        _fit(trainer, module, data, folder)
+        _fit(trainer, module, data, folder, resumed)
         cost: dict[str, Any] = {
             "steps": trainer.global_step,
             "seconds": _seconds_of_training(trainer),
@@ -199,11 +200,15 @@ def batches_per_step(images_per_step: int, batch_size: int, n_processes: int) ->
 
 
 def _fit(
-    trainer: Trainer, module: ImageFlowModule, data: ImageDataModule, folder: RunFolder
+    trainer: Trainer,
+    module: ImageFlowModule,
+    data: ImageDataModule,
+    folder: RunFolder,
+    resumed: Path | None,
 ) -> None:
-    resumed = folder.last if folder.last.is_file() else None
     if resumed and trainer.is_global_zero:
-        echo(f"resuming from {resumed}")
+        reason = "" if resumed == folder.last else f", because {folder.last} is damaged or missing"
+        echo(f"resuming from {resumed}{reason}")
     try:
         with enough_graphs(module.model), interrupts_raised():
             trainer.fit(module, datamodule=data, ckpt_path=resumed)

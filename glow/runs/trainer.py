@@ -29,9 +29,11 @@ def build_trainer(config: DictConfig) -> Trainer:
         if loggers or not isinstance(callback, LearningRateMonitor)  # which needs a logger
     ]
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
-    given = {"callbacks": callbacks, "logger": loggers}
+    given: dict[str, Any] = {"callbacks": callbacks, "logger": loggers}
     if "enable_progress_bar" not in (config.trainer or {}):
         given["enable_progress_bar"] = bar  # or Lightning would add a bar of its own
+    if config.checkpoint_io:
+        given["plugins"] = [build(config.checkpoint_io, "checkpoint_io")]
     trainer: Trainer = build(config.trainer, "trainer", **given)
     _check_length(trainer)
     saving = [callback for callback in callbacks if isinstance(callback, RunCheckpoint)]

@@ -51,6 +51,8 @@ def test_a_run_leaves_what_it_promises(run: Path) -> None:
         "summary.json",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
+        "checkpoints/last.ckpt.previous",
+        "checkpoints/best.ckpt.previous",
         "figures/training_curve.png",
         "figures/samples.png",
         "figures/temperature_sweep.png",

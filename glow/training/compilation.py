@@ -25,8 +25,8 @@ def compile_steps(model: ImageFlow, **options: Any) -> None:
         ValueError: If the model has no steps of flow.
     """
     reversible = [m for m in model.modules() if isinstance(m, ReversibleChain)]
-    within = {part for chain in reversible for part in chain.modules()}
-    nets = [p.net for c in reversible for p in c.parts() if isinstance(p, Coupling)]
+    within = [part for chain in reversible for part in chain.modules()]
+    nets = [part.net for part in within if isinstance(part, Coupling)]
     steps = [m for m in model.modules() if isinstance(m, FlowStep) and m not in within]
     if not steps and not nets:
         raise ValueError(f"{type(model).__name__} has no steps of flow to compile: compiled=false")

@@ -13,9 +13,11 @@ from glow.models import FlowStep, ImageFlow
 def compile_steps(model: ImageFlow, **options: Any) -> None:
     """Compile the steps of flow, in place.
 
-    The steps of a level share one graph, except the first step, whose input has no gradient. A
-    reversible chain runs no step as a whole, so there only the networks of its couplings are
-    compiled.
+    The steps of a level share one graph, except the first step, whose input has no gradient. What
+    is folded for a step (see ``glow.bijections.folding``) is an input of the graph, and says in
+    what precision its network computes: around a graph autocast is off, since it would also lower
+    the products of the backward pass that must stay in full precision. A reversible chain runs no
+    step as a whole, so there only the networks of its couplings are compiled.
 
     Args:
         model: The model, already initialized.

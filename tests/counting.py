@@ -9,6 +9,7 @@ VIEWS = {
     *("chunk", "split", "split_with_sizes", "unbind", "select", "slice", "narrow", "unfold"),
     *("permute", "transpose", "t", "expand", "squeeze", "unsqueeze", "diagonal"),
 }
+MARKS = {"_record_function_enter_new", "_record_function_exit"}  # for profilers
 
 
 class Kernels(TorchDispatchMode):
@@ -25,6 +26,6 @@ class Kernels(TorchDispatchMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         name = function.overloadpacket.__name__
-        if name not in VIEWS:
+        if name not in VIEWS and name not in MARKS:
             self.names.append(name)
         return function(*args, **(kwargs or {}))

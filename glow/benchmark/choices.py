@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from glow.bijections import ActNorm, ActNormLinear, Bijection, Chain, LULinear
 from glow.nets import EdgeConv2d, edge_map
-from glow.nets.convolution import convolve, gather
+from glow.nets.edge_conv import convolve
 
 Run = Callable[[], Tensor]
 
@@ -48,9 +48,9 @@ def choices(
     """
     with torch.device(device):
         half = channels // 2
-        images = torch.randn(batch_size, side, side, half)  # channels last
-        hidden = torch.randn(batch_size, side, side, width)
-        state = torch.randn(batch_size, side, side, channels).permute(0, 3, 1, 2)
+        images = _channels_last(torch.randn(batch_size, half, side, side))
+        hidden = _channels_last(torch.randn(batch_size, width, side, side))
+        state = _channels_last(torch.randn(batch_size, channels, side, side))
         into, middle = EdgeConv2d(half, width), EdgeConv2d(width, width, 1, edge_indicator=False)
         out = EdgeConv2d(width, channels)
         inner, outer = ActNorm(width), ActNorm(channels)
@@ -60,17 +60,16 @@ def choices(
             assert parameter is not None
             nn.init.normal_(parameter, std=0.1)  # at 0 the two ways would hardly differ
         frozen = normalized.frozen()
-    n_gathered = images[..., :1].numel()
     return [
         Choice(
-            "first 3x3 convolution: patches gathered, then one matrix product",
-            _trained(lambda x: _library_conv(x, into), images, into),
-            _trained(lambda x: convolve(x, into.weight, _zeros(into)), images, into),
+            "first 3x3 convolution: channels last in memory",
+            _trained(lambda x: _plain_conv(x.contiguous(), into), images, into),
+            _trained(lambda x: _plain_conv(x, into), images, into),
         ),
         Choice(
-            "last 3x3 convolution: one matrix product, then scattered",
-            _trained(lambda x: _library_conv(x, out), hidden, out),
-            _trained(lambda x: convolve(x, out.weight, _zeros(out)), hidden, out),
+            "last 3x3 convolution: channels last in memory",
+            _trained(lambda x: _plain_conv(x.contiguous(), out), hidden, out),
+            _trained(lambda x: _plain_conv(x, out), hidden, out),
         ),
         Choice(
             "edge indicator: a map added, instead of one more channel",
@@ -79,8 +78,8 @@ def choices(
         ),
         Choice(
             "ActNorms of the networks: folded into the convolution before",
-            _trained(lambda x: _normalized_after(middle(x), inner), hidden, middle, inner),
-            _trained(lambda x: middle(x, *inner.scale_and_shift()), hidden, middle, inner),
+            _trained(lambda x: inner(middle(x))[0], hidden, middle, inner),
+            _trained(lambda x: _normalized_with(x, middle, inner), hidden, middle, inner),
         ),
         Choice(
             "ActNorm of the step: folded into the 1x1 convolution",
@@ -93,22 +92,9 @@ def choices(
             lambda: _inverted(frozen, state),
         ),
         Choice(
-            "patches from F.unfold instead of views",
-            lambda: gather(images, 3).view(n_gathered, -1),
-            lambda: _unfold(images).view(n_gathered, -1),
-            taken=False,
-        ),
-        Choice(
-            "library convolutions in channels-last format",
-            _trained(lambda x: _library_conv(x, out), hidden, out),
-            _trained(lambda x: _channels_last_conv(x, out), hidden, out),
-            taken=False,
-        ),
-        Choice(
             "matrices of a level's 1x1 convolutions in one batch",
             _trained(lambda _: torch.stack([c.matrix() for c in convs]), state, *convs),
-            _trained(lambda _: _matrices(convs), state, *convs),
-            taken=False,
+            _trained(lambda _: LULinear.stack(convs).matrix, state, *convs),
         ),
     ]
 
@@ -126,30 +112,21 @@ def _trained(compute: Callable[[Tensor], Tensor], x: Tensor, *modules: nn.Module
     return run
 
 
-def _zeros(conv: EdgeConv2d) -> Tensor:
-    return conv.weight.new_zeros(conv.out_channels)
+def _channels_last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)
 
 
-def _library_conv(x: Tensor, conv: EdgeConv2d) -> Tensor:
-    x = x.permute(0, 3, 1, 2).contiguous()
-    return F.conv2d(x, conv.weight, padding=conv.padding).permute(0, 2, 3, 1)
-
-
-def _channels_last_conv(x: Tensor, conv: EdgeConv2d) -> Tensor:
-    weight = conv.weight.contiguous(memory_format=torch.channels_last)
-    y = F.conv2d(x.permute(0, 3, 1, 2), weight, padding=conv.padding)
-    return y.permute(0, 2, 3, 1)
+def _plain_conv(x: Tensor, conv: EdgeConv2d) -> Tensor:
+    return F.conv2d(x, conv.weight, padding=conv.padding)
 
 
 def _with_indicator(x: Tensor, conv: EdgeConv2d) -> Tensor:
     """Convolve as the reference does: with one more channel, which is 1 in the padding."""
-    padded = F.pad(x, (0, 1, 1, 1, 1, 1))
-    padded[..., -1] = 1
-    padded[:, 1:-1, 1:-1, -1] = 0
+    padded = F.pad(x, (1, 1, 1, 1))
+    indicator = F.pad(torch.zeros_like(x[:, :1]), (1, 1, 1, 1), value=1.0)
     assert conv.edge_weight is not None
     weight = torch.cat([conv.weight, conv.edge_weight], dim=1)
-    y = convolve(padded, weight, _zeros(conv))
-    return y[:, 1:-1, 1:-1]
+    return F.conv2d(_channels_last(torch.cat([padded, indicator], dim=1)), weight)
 
 
 def _edge_map(conv: EdgeConv2d, side: int) -> Tensor:
@@ -157,27 +134,12 @@ def _edge_map(conv: EdgeConv2d, side: int) -> Tensor:
     return edge_map(conv.edge_weight, side, side)
 
 
-def _normalized_after(x: Tensor, actnorm: ActNorm) -> Tensor:
-    y, _ = actnorm(x.permute(0, 3, 1, 2))
-    return y.permute(0, 2, 3, 1)
+def _normalized_with(x: Tensor, conv: EdgeConv2d, actnorm: ActNorm) -> Tensor:
+    scale, shift = ActNorm.stack([actnorm]).scale_and_shift()
+    [weight], [offset] = EdgeConv2d.stack([conv]).then(scale, shift).folded(tuple(x.shape[2:]))
+    return convolve(x, weight, offset)
 
 
 @torch.no_grad()
 def _inverted(layer: Bijection, y: Tensor) -> Tensor:
     return layer.inverse(y)
-
-
-def _unfold(x: Tensor) -> Tensor:
-    patches = F.unfold(x.permute(0, 3, 1, 2), 3, padding=1)  # (B, C*9, pixels)
-    taps = patches.unflatten(1, (-1, 9)).permute(0, 3, 2, 1)
-    return taps.reshape(len(x), *x.shape[1:3], -1)
-
-
-def _matrices(convs: list[LULinear]) -> Tensor:
-    """Build all matrices at once."""
-    packed = torch.stack([conv.lu for conv in convs])
-    identity = torch.eye(packed.shape[-1], device=packed.device, dtype=packed.dtype)
-    lower = packed.tril(-1) + identity
-    upper = packed.triu(1) + packed.diagonal(dim1=1, dim2=2).exp().diag_embed()
-    rows = torch.stack([conv.rows for conv in convs])
-    return torch.take_along_dim(lower @ upper, rows[..., None], dim=1)

@@ -1,43 +1,74 @@
 """ActNorm: one scale and one bias per channel, initialized from data."""
 
+import math
 from abc import abstractmethod
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
-from glow.bijections.bijection import Bijection, log_det_per_position, per_channel
+from glow.bijections.bijection import Bijection, per_channel
+from glow.bijections.folding import Foldable, Folded, Setting
 from glow.bijections.frozen import Freezable
 
 
-class ChannelAffine(Bijection):
+class ChannelAffines(NamedTuple):
+    """K maps ``y = (x + bias) * scale`` of C channels.
+
+    Args:
+        scale: The scales (K,C).
+        bias: The biases (K,C).
+        log_abs_det: What one position adds to ``log_det``, ``sum(log|scale|)``, (K,).
+    """
+
+    scale: Tensor
+    bias: Tensor
+    log_abs_det: Tensor
+
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """Return ``a`` and ``b``, both (K,C), of ``y = a * x + b``, to fold into other layers."""
+        return self.scale, self.scale * self.bias
+
+
+class ChannelAffine(Bijection, Foldable):
     """Shift and scale every channel: ``y = (x + bias) * scale``.
 
     ``log_det = H * W * sum(log|scale|)``; vectors have a single position instead of H * W.
     """
 
-    bias: Tensor
-
+    @classmethod
     @abstractmethod
-    def scale(self, power: int = 1) -> Tensor:
-        """Return the scale (C,), or its inverse for ``power=-1``."""
+    def stack(cls, layers: Sequence[Self]) -> ChannelAffines:
+        """Return the scales and biases of K layers of one kind."""
 
-    @abstractmethod
-    def log_abs_det(self) -> Tensor:
-        """Return what one position adds to ``log_det``, a scalar."""
+    @classmethod
+    def fold(cls, layers: Sequence[Self], setting: Setting) -> list[Folded]:
+        """Compute scales, biases and ``log_det`` of K layers."""
+        scale, bias, log_abs_det = cls.stack(layers)
+        log_det = math.prod(setting.size) * log_abs_det
+        stacks = (scale.unbind(), bias.unbind(), log_det.unbind())
+        return [Folded(setting, tensors) for tensors in zip(*stacks, strict=True)]
 
     def scale_and_shift(self) -> tuple[Tensor, Tensor]:
         """Return ``a`` and ``b``, both (C,), of ``y = a * x + b``, to fold into another layer."""
-        scale = self.scale()
-        return scale, scale * self.bias
+        scale, shift = self.stack([self]).scale_and_shift()
+        return scale[0], shift[0]
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, folded: Folded | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Shift, then scale (B,C,...)."""
-        y = (x + per_channel(self.bias, x)) * per_channel(self.scale(), x)
-        return y, log_det_per_position(self.log_abs_det(), x)
+        scale, bias, log_det = self.folded_for(x, folded).tensors
+        y = (x.movedim(1, -1) + bias) * scale
+        return y.movedim(-1, 1), log_det.expand(len(x))
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(
+        self, y: Tensor, context: Tensor | None = None, folded: Folded | None = None
+    ) -> Tensor:
         """Undo the scale, then the shift."""
-        return y * per_channel(self.scale(-1), y) - per_channel(self.bias, y)
+        scale, bias, _ = self.folded_for(y, folded, inverse=True).tensors
+        return (y.movedim(1, -1) / scale - bias).movedim(-1, 1)
 
 
 class ActNorm(ChannelAffine, Freezable):
@@ -62,13 +93,16 @@ class ActNorm(ChannelAffine, Freezable):
         self.log_scale_factor = log_scale_factor
         self.register_buffer("initialized", torch.tensor(False))
 
-    def scale(self, power: int = 1) -> Tensor:
-        """Return ``exp(f * log_scale)`` (C,), or its inverse for ``power=-1``."""
-        return (power * self.log_scale_factor * self.log_scale).exp()
+    def kind(self) -> Hashable:
+        """Return the number of channels and the factor."""
+        return len(self.bias), self.log_scale_factor
 
-    def log_abs_det(self) -> Tensor:
-        """Return ``sum(f * log_scale)``."""
-        return self.log_scale_factor * self.log_scale.sum()
+    @classmethod
+    def stack(cls, layers: Sequence[Self]) -> ChannelAffines:
+        """Exponentiate the log-scales."""
+        log_scale = layers[0].log_scale_factor * torch.stack([layer.log_scale for layer in layers])
+        bias = torch.stack([layer.bias for layer in layers])
+        return ChannelAffines(log_scale.exp(), bias, log_scale.sum(1))
 
     @torch.no_grad()
     def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -85,30 +119,35 @@ class ActNorm(ChannelAffine, Freezable):
 
     @torch.no_grad()
     def frozen(self) -> "FixedAffine":
-        """Return the same map with its scales as buffers."""
+        """Return the same map with its scale as a buffer."""
         return FixedAffine(self)
 
 
-class FixedAffine(ChannelAffine):
+class FixedAffine(ChannelAffine, Freezable):
     """A ``ChannelAffine`` without parameters: what an ``ActNorm`` is once it is trained.
 
     Args:
         source: The map whose values are copied.
     """
 
-    scales: Tensor
-    position_log_det: Tensor
+    scale: Tensor
+    bias: Tensor
+    log_abs_det: Tensor
 
     def __init__(self, source: ChannelAffine) -> None:
         super().__init__()
-        self.register_buffer("bias", source.bias.detach().clone())
-        self.register_buffer("scales", torch.stack([source.scale(), source.scale(-1)]).detach())
-        self.register_buffer("position_log_det", source.log_abs_det().detach())
+        for name, values in source.stack([source])._asdict().items():
+            self.register_buffer(name, values[0].detach().clone())
 
-    def scale(self, power: int = 1) -> Tensor:
-        """Return the buffer."""
-        return self.scales[0 if power == 1 else 1]
+    @classmethod
+    def stack(cls, layers: Sequence[Self]) -> ChannelAffines:
+        """Return the buffers."""
+        return ChannelAffines(
+            torch.stack([layer.scale for layer in layers]),
+            torch.stack([layer.bias for layer in layers]),
+            torch.stack([layer.log_abs_det for layer in layers]),
+        )
 
-    def log_abs_det(self) -> Tensor:
-        """Return the buffer."""
-        return self.position_log_det
+    def frozen(self) -> "FixedAffine":
+        """Return this layer."""
+        return self

@@ -1,9 +1,12 @@
 """ActNorm and the linear map after it, as a single product."""
 
+from collections.abc import Hashable, Sequence
+from typing import Self
+
 from torch import Tensor
 
 from glow.bijections.actnorm import ActNorm
-from glow.bijections.linear import InvertibleLinear
+from glow.bijections.linear import InvertibleLinear, LinearMaps
 
 
 class ActNormLinear(InvertibleLinear):
@@ -22,24 +25,18 @@ class ActNormLinear(InvertibleLinear):
         self.actnorm = actnorm
         self.linear = linear
 
-    def matrix(self) -> Tensor:
-        """Scale the columns of W."""
-        return self.linear.matrix() * self.actnorm.scale()
+    def kind(self) -> Hashable:
+        """Return the kinds of both."""
+        return self.actnorm.kind(), type(self.linear), self.linear.kind()
 
-    def inverse_matrix(self) -> Tensor:
-        """Scale the rows of the inverse."""
-        return self.linear.inverse_matrix() * self.actnorm.scale(-1)[:, None]
-
-    def log_abs_det(self) -> Tensor:
-        """Add up those of both."""
-        return self.linear.log_abs_det() + self.actnorm.log_abs_det()
-
-    def bias(self) -> Tensor:
-        """Return the bias of the ActNorm, plus what the bias of the linear map is before it."""
-        bias = self.linear.bias()
-        if bias is None:
-            return self.actnorm.bias
-        return self.actnorm.bias + bias * self.actnorm.scale(-1)
+    @classmethod
+    def stack(cls, layers: Sequence[Self]) -> LinearMaps:
+        """Scale the columns of W, and add up what both add to ``log_det``."""
+        scale, bias, log_scales = type(layers[0].actnorm).stack([layer.actnorm for layer in layers])
+        linear = type(layers[0].linear).stack([layer.linear for layer in layers])
+        if linear.bias is not None:
+            bias = bias + linear.bias / scale
+        return LinearMaps(linear.matrix * scale[:, None], linear.log_abs_det + log_scales, bias)
 
     def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Initialize the ActNorm, then the linear map."""

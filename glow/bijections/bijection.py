@@ -1,7 +1,7 @@
 """The contract that every bijection keeps."""
 
-import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -66,18 +66,26 @@ class Bijection(nn.Module, ABC):
 
 def zero_log_det(x: Tensor) -> Tensor:
     """Return the ``log_det`` (B,) of a map that preserves volume, in float32 or wider."""
-    dtype = torch.promote_types(x.dtype, torch.float32)
+    dtype = x.dtype if x.dtype.itemsize >= torch.float32.itemsize else torch.float32
     return torch.zeros(x.shape[0], dtype=dtype, device=x.device)
 
 
-def log_det_per_position(log_abs_det: Tensor, x: Tensor) -> Tensor:
-    """Return the ``log_det`` (B,) of a map that does the same at every position.
+def sum_per_example(x: Tensor) -> Tensor:
+    """Sum x (B, ...) over everything but the batch, to (B,)."""
+    return x.sum(tuple(range(1, x.ndim)))
+
+
+def total_log_det(terms: Sequence[Tensor], x: Tensor) -> Tensor:
+    """Add up the ``log_det`` of the parts of a map.
 
     Args:
-        log_abs_det: What one position adds, a scalar.
-        x: Examples (B,C,...), which have H * W positions if they are images, and one if vectors.
+        terms: Any number of ``log_det`` (B,).
+        x: Examples (B, ...), of which only size, dtype and device matter.
+
+    Returns:
+        The sum (B,).
     """
-    return (math.prod(x.shape[2:]) * log_abs_det).expand(x.shape[0])
+    return torch.stack(list(terms)).sum(0) if terms else zero_log_det(x)
 
 
 def per_channel(values: Tensor, x: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from glow.bijections.bijection import Bijection, zero_log_det
+from glow.bijections.bijection import Bijection, total_log_det
 
 
 class Chain(Bijection, nn.Sequential):
@@ -14,11 +14,11 @@ class Chain(Bijection, nn.Sequential):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Apply every part, first to last."""
-        log_det = zero_log_det(x)
+        terms = []
         for bijection in self:
             x, term = bijection(x, context)
-            log_det = log_det + term
-        return x, log_det
+            terms.append(term)
+        return x, total_log_det(terms, x)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Invert every part, last to first."""

@@ -1,18 +1,20 @@
 """Coupling layers: one half of the channels decides what happens to the other half."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from glow.bijections.bijection import Bijection, zero_log_det
+from glow.bijections.bijection import Bijection, sum_per_example, zero_log_det
+from glow.bijections.folding import Foldable, Folded, Setting, call, fold
 from glow.bijections.scale_map import ScaleMap, sigmoid
 
 NetFactory = Callable[[int, int], nn.Module]  # in_channels, out_channels -> network
 
 
-class Coupling(Bijection):
+class Coupling(Bijection, Foldable):
     """Transform one half of the channels, x_b, as a network of the other half, x_a, says.
 
     ::
@@ -69,29 +71,51 @@ class Coupling(Bijection):
             x_b (B,C/2,...).
         """
 
-    def condition(self, x_a: Tensor, context: Tensor | None = None) -> Tensor:
+    def kind(self) -> Hashable:
+        """Return nothing: it is the networks that are alike or not."""
+        return None
+
+    @classmethod
+    def fold(cls, layers: Sequence[Self], setting: Setting) -> list[Folded]:
+        """Fold the networks."""
+        return fold([layer.net for layer in layers], setting)
+
+    def condition(
+        self, x_a: Tensor, context: Tensor | None = None, folded: Folded | None = None
+    ) -> Tensor:
         """Run the network.
 
         Args:
             x_a: The half that does not change, (B,C/2,...).
             context: The context of the coupling.
+            folded: What was folded for the network, or None.
 
         Returns:
             The output of the network, (B,n * C/2,...), in the dtype of x_a.
         """
-        raw: Tensor = self.net(x_a, context).to(x_a.dtype)
+        raw: Tensor = call(self.net, x_a, context, folded).to(x_a.dtype)
         return raw
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def raw(self, x_a: Tensor, context: Tensor | None, folded: Folded | None) -> Tensor:
+        """Call ``condition``, which in a subclass may have no argument ``folded``."""
+        if self.takes_folded:
+            return self.condition(x_a, context, folded)
+        return self.condition(x_a, context)
+
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, folded: Folded | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Transform the second half of the channels of (B,C,...)."""
         x_a, x_b = x.chunk(2, dim=1)
-        y_b, log_det = self.transform(x_b, self.condition(x_a, context))
+        y_b, log_det = self.transform(x_b, self.raw(x_a, context, folded))
         return torch.cat([x_a, y_b], dim=1), log_det
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(
+        self, y: Tensor, context: Tensor | None = None, folded: Folded | None = None
+    ) -> Tensor:
         """Run the network on the first half again, and undo the transform."""
         y_a, y_b = y.chunk(2, dim=1)
-        x_b = self.untransform(y_b, self.condition(y_a, context))
+        x_b = self.untransform(y_b, self.raw(y_a, context, folded))
         return torch.cat([y_a, x_b], dim=1)
 
     def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -145,10 +169,20 @@ class AffineCoupling(Coupling):
 
     def transform(self, x_b: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Shift, then scale."""
-        shift, log_scale = raw[:, 0::2], self.scale_map(raw[:, 1::2])
-        return (x_b + shift) * log_scale.exp(), log_scale.flatten(1).sum(1)
+        shift, raw_scale = deinterleave(raw)
+        log_scale = self.scale_map(raw_scale)
+        return (x_b + shift) * log_scale.exp(), sum_per_example(log_scale)
 
     def untransform(self, y_b: Tensor, raw: Tensor) -> Tensor:
         """Undo the scale, then the shift."""
-        shift, log_scale = raw[:, 0::2], self.scale_map(raw[:, 1::2])
-        return y_b * (-log_scale).exp() - shift
+        shift, raw_scale = deinterleave(raw)
+        return y_b * (-self.scale_map(raw_scale)).exp() - shift
+
+
+def deinterleave(raw: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the even and the odd channels of (B,2C,...).
+
+    Their gradients come together in one operation, with the channels last in memory.
+    """
+    even, odd = raw.movedim(1, -1).unflatten(-1, (-1, 2)).unbind(-1)
+    return even.movedim(-1, 1), odd.movedim(-1, 1)

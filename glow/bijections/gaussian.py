@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from glow.bijections.bijection import sum_per_example
+
 
 def gaussianize(z: Tensor, mean: Tensor, log_std: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``eps = (z - mean) / exp(log_std)`` and ``log_det = -sum(log_std)``.
@@ -19,7 +21,7 @@ def gaussianize(z: Tensor, mean: Tensor, log_std: Tensor) -> tuple[Tensor, Tenso
         eps (B, ...) and ``log_det`` (B,), in nats.
     """
     eps = (z - mean) * (-log_std).exp()
-    return eps, -log_std.expand_as(z).flatten(1).sum(1)
+    return eps, -sum_per_example(log_std.expand_as(z))
 
 
 def degaussianize(eps: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

@@ -11,14 +11,16 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
-from glow.bijections.bijection import Bijection, zero_log_det
-from glow.bijections.chain import Chain
+from glow.bijections.bijection import Bijection, total_log_det
 from glow.bijections.coupling import Coupling
+from glow.bijections.folded_chain import FoldedChain
+from glow.bijections.folding import Folded, Setting, call, call_inverse, fold
+from glow.bijections.precision import without_autocast
 
 Memory = Literal["keep", "recompute", "reverse"]
 
 
-def build_chain(bijections: Sequence[Bijection], memory: Memory = "keep") -> Chain:
+def build_chain(bijections: Sequence[Bijection], memory: Memory = "keep") -> FoldedChain:
     """Build a chain whose backward pass finds the activations as ``memory`` says.
 
     In order of falling memory:
@@ -33,39 +35,43 @@ def build_chain(bijections: Sequence[Bijection], memory: Memory = "keep") -> Cha
         memory: The policy.
 
     Returns:
-        A ``Chain``, a ``RecomputingChain`` or a ``ReversibleChain``; their ``state_dict`` is the
-        same.
+        A ``FoldedChain``, a ``RecomputingChain`` or a ``ReversibleChain``; their ``state_dict`` is
+        the same.
 
     Raises:
         ValueError: If there is no such policy.
     """
-    kinds = {"keep": Chain, "recompute": RecomputingChain, "reverse": ReversibleChain}
+    kinds = {"keep": FoldedChain, "recompute": RecomputingChain, "reverse": ReversibleChain}
     if memory not in kinds:
         raise ValueError(f"memory must be one of {', '.join(get_args(Memory))}, got {memory}")
     return kinds[memory](*bijections)
 
 
-class RecomputingChain(Chain):
-    """A chain that keeps the input of each part and runs the part again in the backward pass."""
+class RecomputingChain(FoldedChain):
+    """A chain that keeps the input of each part and runs the part again in the backward pass.
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Apply every part, first to last."""
+    What was folded for the parts is kept as well; it is as large as their parameters.
+    """
+
+    def run(
+        self, part: nn.Module, x: Tensor, context: Tensor | None, folded: Folded
+    ) -> tuple[Tensor, Tensor]:
+        """Apply one part, and keep none of its activations."""
         if not torch.is_grad_enabled():
-            return super().forward(x, context)
-        log_det = zero_log_det(x)
-        for bijection in self:
-            x, term = checkpoint(
-                bijection,
-                x,
-                context,
-                use_reentrant=False,
-                preserve_rng_state=False,  # bijections draw no random numbers
-            )
-            log_det = log_det + term
-        return x, log_det
+            return super().run(part, x, context, folded)
+        y, log_det = checkpoint(
+            call,
+            part,
+            x,
+            context,
+            folded,
+            use_reentrant=False,
+            preserve_rng_state=False,  # bijections draw no random numbers
+        )
+        return y, log_det
 
 
-class ReversibleChain(Chain):
+class ReversibleChain(FoldedChain):
     """A chain that keeps its input and output, and recovers the rest by inverting its parts.
 
     The rounding errors of the inverses add up, and grow where scales are close to 0. ``drift`` is
@@ -75,16 +81,16 @@ class ReversibleChain(Chain):
 
     drift: Tensor | None = None
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, folded: Folded | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Apply every part, first to last."""
         if not torch.is_grad_enabled():
-            return super().forward(x, context)
-        y, log_det = _Reversed.apply(self, x, context, *self.parameters())
+            return super().forward(x, context, folded)
+        with torch.no_grad():  # the backward pass folds again, so that nothing is kept until then
+            folded = self.folded_for(x, folded)
+        y, log_det = _Reversed.apply(self, folded, x, context, *self.parameters())
         return y, log_det
-
-    def parts(self) -> Iterator[Bijection]:
-        """Yield the parts, with those of inner chains in place of the chains, first to last."""
-        return _flattened(self)
 
 
 def drift(module: nn.Module) -> Tensor | None:
@@ -94,13 +100,13 @@ def drift(module: nn.Module) -> Tensor | None:
     return torch.stack(found).max() if found else None
 
 
-def _flattened(chain: Chain) -> Iterator[Bijection]:
-    for part in chain:
-        if isinstance(part, Chain):
-            yield from _flattened(part)
+def _flattened(chain: FoldedChain, folded: Folded) -> Iterator[tuple[Any, Folded]]:
+    """Yield every part and what was folded for it; inner chains yield their parts."""
+    for part, share in zip(chain, folded.parts, strict=True):
+        if isinstance(part, FoldedChain):
+            yield from _flattened(part, share)
         else:
-            assert isinstance(part, Bijection)
-            yield part
+            yield part, share
 
 
 class _Reversed(torch.autograd.Function):
@@ -108,51 +114,90 @@ class _Reversed(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, chain: ReversibleChain, x: Tensor, context: Tensor | None, *parameters: Tensor
+        ctx: Any,
+        chain: ReversibleChain,
+        folded: Folded,
+        x: Tensor,
+        context: Tensor | None,
+        *parameters: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        y, log_det = x, zero_log_det(x)
-        for part in chain.parts():
-            y, term = part(y, context)
-            log_det = log_det + term
-        ctx.chain, ctx.parameters = chain, parameters
+        y, terms = x, []
+        with without_autocast(x):
+            for part, share in _flattened(chain, folded):
+                y, term = call(part, y, context, share)
+                terms.append(term)
+        ctx.chain, ctx.setting, ctx.parameters = chain, folded.setting, parameters
         ctx.save_for_backward(x, y, context)
-        device = x.device.type
-        ctx.autocast = {
-            "device_type": device,
-            "enabled": torch.is_autocast_enabled(device),
-            "dtype": torch.get_autocast_dtype(device),
-        }
-        return y, log_det
+        return y, total_log_det(terms, x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_log_det: Tensor) -> tuple[Tensor | None, ...]:
         x, y, context = ctx.saved_tensors
         if context is not None and context.is_floating_point():
-            context = context.detach().requires_grad_(ctx.needs_input_grad[2])
-        # The gradients of a parameter that is used twice add up.
+            context = context.detach().requires_grad_(ctx.needs_input_grad[3])
+        with torch.enable_grad():
+            [recorded] = fold([ctx.chain], ctx.setting)
+        leaves = [t.detach().requires_grad_(t.requires_grad) for t in recorded.leaves()]
+        parts = list(_flattened(ctx.chain, recorded.replaced(iter(leaves))))
+        inverses = _inverses([part for part, _ in parts], ctx.setting)
+        # The gradients of what is used twice add up.
         gradients: dict[Tensor, Tensor] = {}
-        for part in reversed(list(ctx.chain.parts())):
-            learned = [p for p in part.parameters() if p.requires_grad]
-            if context is not None and context.requires_grad:
-                learned.append(context)
-            with torch.enable_grad(), torch.autocast(**ctx.autocast):
-                leaves, outputs = _rebuild(part, y, context)
-            pairs = zip(outputs, (grad_y, grad_log_det), strict=True)
-            recorded, incoming = zip(*(p for p in pairs if p[0].requires_grad), strict=True)
-            found = torch.autograd.grad(recorded, [*leaves, *learned], incoming, allow_unused=True)
-            y = torch.cat([leaf.detach() for leaf in leaves], dim=1)
-            grad_y = torch.cat(found[: len(leaves)], dim=1)
-            for leaf, gradient in zip(learned, found[len(leaves) :], strict=True):
-                if gradient is not None:
-                    gradients[leaf] = gradients[leaf] + gradient if leaf in gradients else gradient
+        for (part, share), inverse in reversed(list(zip(parts, inverses, strict=True))):
+            with torch.enable_grad(), without_autocast(x):
+                inputs, outputs = _rebuild(part, y, context, share, inverse)
+            used = (*share.leaves(), *part.parameters(), *([] if context is None else [context]))
+            found = _gradients(outputs, (grad_y, grad_log_det), inputs, used, gradients)
+            y = torch.cat([tensor.detach() for tensor in inputs], dim=1)
+            grad_y = torch.cat(list(found), dim=1)
         ctx.chain.drift = (y - x).abs().max()
+        incoming = [gradients.get(leaf) for leaf in leaves]
+        _gradients(tuple(recorded.leaves()), incoming, (), ctx.parameters, gradients)
         of_context = None if context is None else gradients.get(context)
-        return (None, grad_y, of_context, *(gradients.get(p) for p in ctx.parameters))
+        return (None, None, grad_y, of_context, *(gradients.get(p) for p in ctx.parameters))
+
+
+def _gradients(
+    outputs: Sequence[Tensor],
+    incoming: Sequence[Tensor | None],
+    inputs: Sequence[Tensor],
+    used: Sequence[Tensor],
+    gradients: dict[Tensor, Tensor],
+) -> Sequence[Tensor]:
+    """Add the gradients of the tensors ``used`` to ``gradients``; return those of the inputs."""
+    pairs = zip(outputs, incoming, strict=True)
+    recorded = [pair for pair in pairs if pair[0].requires_grad and pair[1] is not None]
+    learned = [tensor for tensor in used if tensor.requires_grad]
+    if not recorded or not (inputs or learned):
+        return ()
+    found = torch.autograd.grad(
+        [output for output, _ in recorded],
+        [*inputs, *learned],
+        [gradient for _, gradient in recorded],
+        allow_unused=True,
+    )
+    for tensor, gradient in zip(learned, found[len(inputs) :], strict=True):
+        if gradient is not None:
+            before = gradients.get(tensor)
+            gradients[tensor] = gradient if before is None else before + gradient
+    return found[: len(inputs)]
+
+
+def _has_halves(part: Any) -> bool:
+    """Return whether a part is a coupling with the directions of its base class."""
+    directions = type(part).forward, type(part).inverse
+    return isinstance(part, Coupling) and directions == (Coupling.forward, Coupling.inverse)
+
+
+def _inverses(parts: list[Any], setting: Setting) -> list[Folded | None]:
+    """Fold for their inverses the parts whose inverse is called."""
+    inverted = [part for part in parts if not _has_halves(part)]
+    shares = iter(fold(inverted, setting, inverse=True))
+    return [None if _has_halves(part) else next(shares) for part in parts]
 
 
 def _rebuild(
-    part: Bijection, y: Tensor, context: Tensor | None
+    part: Any, y: Tensor, context: Tensor | None, folded: Folded, inverse: Folded | None
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, Tensor]]:
     """Recover the input of a part from its output, and record the part for autograd.
 
@@ -160,15 +205,14 @@ def _rebuild(
     from them. A coupling runs its network once for both directions, unless its class has its own
     ``forward`` or ``inverse``.
     """
-    directions = type(part).forward, type(part).inverse
-    if not isinstance(part, Coupling) or directions != (Coupling.forward, Coupling.inverse):
+    if inverse is not None:
         with torch.no_grad():
-            x = part.inverse(y, context)
-        leaf = x.requires_grad_()
-        return (leaf,), part(leaf, context)
+            x = call_inverse(part, y, context, inverse)
+        leaf = x.detach().requires_grad_()
+        return (leaf,), call(part, leaf, context, folded)
     y_a, y_b = y.chunk(2, dim=1)
     x_a = y_a.detach().requires_grad_()
-    raw = part.condition(x_a, context)
+    raw = part.raw(x_a, context, folded)
     with torch.no_grad():
         x_b = part.untransform(y_b, raw)
     x_b.requires_grad_()

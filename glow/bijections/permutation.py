@@ -28,11 +28,11 @@ class Permutation(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Permute the channels of (B,C,...)."""
-        return x[:, self.indices], zero_log_det(x)
+        return _select(x, self.indices), zero_log_det(x)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Restore the order of the channels."""
-        return y[:, self.indices.argsort()]
+        return _select(y, self.indices.argsort())
 
 
 class ReversePermutation(Permutation):
@@ -47,3 +47,8 @@ class ShufflePermutation(Permutation):
 
     def __init__(self, channels: int) -> None:
         super().__init__(torch.randperm(channels))
+
+
+def _select(x: Tensor, indices: Tensor) -> Tensor:
+    """Select channels of (B,C,...); the result has its channels last in memory."""
+    return x.movedim(1, -1).index_select(-1, indices).movedim(-1, 1)

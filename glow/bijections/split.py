@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from glow.bijections.coupling import Coupling
+from glow.bijections.coupling import Coupling, deinterleave
+from glow.bijections.folding import Folded
 from glow.bijections.gaussian import degaussianize, gaussianize
 from glow.bijections.precision import full_precision
 
@@ -27,15 +28,17 @@ class Split(Coupling):
 
     n_raw = 2
 
-    def condition(self, x_a: Tensor, context: Tensor | None = None) -> Tensor:
-        """Run the network in full precision."""
+    def condition(
+        self, x_a: Tensor, context: Tensor | None = None, folded: Folded | None = None
+    ) -> Tensor:
+        """Run the network in full precision, without what may have been folded in a lower one."""
         with full_precision(x_a):
             return super().condition(x_a, context)
 
     def transform(self, x_b: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Gaussianize x_b."""
-        return gaussianize(x_b, raw[:, 0::2], raw[:, 1::2])
+        return gaussianize(x_b, *deinterleave(raw))
 
     def untransform(self, y_b: Tensor, raw: Tensor) -> Tensor:
         """Turn noise back into x_b."""
-        return degaussianize(y_b, raw[:, 0::2], raw[:, 1::2])
+        return degaussianize(y_b, *deinterleave(raw))

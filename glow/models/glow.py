@@ -10,6 +10,7 @@ from glow.bijections import (
     AffineCoupling,
     Bijection,
     Chain,
+    FoldedChain,
     InvertibleLinear,
     LULinear,
     Memory,
@@ -30,7 +31,7 @@ DequantizerFactory = Callable[[int], Dequantizer]  # n_bits -> dequantizer
 PAPER_COUPLING: BijectionFactory = partial(AffineCoupling, net=CouplingNet)
 
 
-class FlowStep(Chain):
+class FlowStep(FoldedChain):
     """One step of flow: ActNorm, permutation, coupling. Paper figure 2a.
 
     An ActNorm before an invertible linear map is one part with it; see ``ActNormLinear``.
@@ -48,7 +49,7 @@ class FlowStep(Chain):
         mix: Bijection = (
             ActNormLinear(actnorm, permuted)
             if isinstance(permuted, InvertibleLinear)
-            else Chain(OrderedDict(actnorm=actnorm, permutation=permuted))
+            else FoldedChain(OrderedDict(actnorm=actnorm, permutation=permuted))
         )
         super().__init__(OrderedDict(mix=mix, coupling=coupling(channels)))
 

@@ -1,19 +1,72 @@
 """The network inside a coupling layer, as in the paper."""
 
-import torch
-from torch import Tensor, nn
+from collections.abc import Hashable, Sequence
+from typing import Self
 
-from glow.bijections import ActNorm, Freezable
-from glow.nets.edge_conv import EdgeConv2d
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from glow.bijections import ActNorm, Foldable, Folded, Freezable, Setting, without_autocast
+from glow.nets.edge_conv import EdgeConv2d, Kernels, convolve
 from glow.nets.label_embedding import LabelEmbedding
 from glow.nets.zero_layers import ZeroConv2d
 
 
-class CouplingNet(Freezable):
+class FoldedConvolutions(Foldable):
+    """3x3, ReLU, 1x1, ReLU, 3x3: what remains of a ``CouplingNet`` when its ActNorms are folded.
+
+    Args:
+        labels: The embedding of class labels that is added to the first hidden layer, or None.
+    """
+
+    labels: LabelEmbedding | None
+
+    @classmethod
+    def stack(cls, layers: Sequence[Self]) -> tuple[Kernels, Kernels, Kernels]:
+        """Return the kernels of the three convolutions of K networks of one kind."""
+        raise NotImplementedError
+
+    @classmethod
+    def fold(cls, layers: Sequence[Self], setting: Setting) -> list[Folded]:
+        """Compute kernels and offsets, in the precision in which the networks run.
+
+        The last offset stays in full precision, and so does what the networks return.
+        """
+        stacks = [t for kernels in cls.stack(layers) for t in kernels.folded(setting.size)]
+        if setting.lowered is not None:
+            stacks[:-1] = [stack.to(setting.lowered) for stack in stacks[:-1]]
+        shares = zip(*(stack.unbind() for stack in stacks), strict=True)
+        return [Folded(setting, tensors) for tensors in shares]
+
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, folded: Folded | None = None
+    ) -> Tensor:
+        """Compute what the coupling does to the other half.
+
+        Args:
+            x: One half of the channels, (B,C,H,W).
+            context: Class labels (B,), if there is an embedding of them.
+            folded: What was folded for this network, or None.
+
+        Returns:
+            The raw parameters of the coupling, (B,O,H,W).
+        """
+        kernel_in, offset_in, *middle, kernel_out, offset_out = self.folded_for(x, folded).tensors
+        with without_autocast(x):
+            hidden = convolve(x.to(kernel_in.dtype), kernel_in, offset_in)
+            if self.labels is not None:
+                features = self.labels(context, len(hidden)).to(hidden.dtype)
+                hidden = hidden + features[:, :, None, None]
+            hidden = F.relu(convolve(F.relu(hidden), *middle))
+            return convolve(hidden, kernel_out, offset_out)
+
+
+class CouplingNet(FoldedConvolutions, Freezable):
     """3x3, ActNorm, ReLU, 1x1, ActNorm, ReLU, zero-initialized 3x3: (B,C,H,W) to (B,O,H,W).
 
     The network starts as the constant 0, which makes the coupling around it a fixed map at first.
-    Its other weights start from N(0, 0.05^2). Paper section 3.3; ``f`` of the reference.
+    Its other weights start from N(0, 0.05^2). Each ActNorm is folded into the convolution before
+    it. Paper section 3.3; ``f`` of the reference.
 
     Args:
         in_channels: The number of input channels, C.
@@ -47,32 +100,35 @@ class CouplingNet(Freezable):
         for parameter in (*self.conv_in.parameters(), *self.conv_mid.parameters()):
             nn.init.normal_(parameter, std=0.05)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Compute what the coupling does to the other half.
+    def kind(self) -> Hashable:
+        """Return the shapes of the 3x3 convolutions, and the factors."""
+        first, last = self.conv_in, self.conv_out.conv
+        factors = self.actnorm_in.log_scale_factor, self.conv_out.log_scale_factor
+        edges = first.edge_weight is None, last.edge_weight is None
+        return first.weight.shape, last.weight.shape, factors, edges
 
-        Each ActNorm is folded into the convolution before it.
-
-        Args:
-            x: One half of the channels, (B,C,H,W).
-            context: Class labels (B,), if ``n_classes`` is above 0.
-
-        Returns:
-            The raw parameters of the coupling, (B,O,H,W).
-        """
-        hidden = self.conv_in(x.movedim(1, -1), *self.actnorm_in.scale_and_shift())
-        hidden = self._add_labels(hidden, context).relu_()
-        hidden = self.conv_mid(hidden, *self.actnorm_mid.scale_and_shift()).relu_()
-        out: Tensor = self.conv_out(hidden.movedim(-1, 1))
-        return out
+    @classmethod
+    def stack(cls, layers: Sequence[Self]) -> tuple[Kernels, Kernels, Kernels]:
+        """Fold each ActNorm into the convolution before it."""
+        return (
+            EdgeConv2d.stack([net.conv_in for net in layers]).then(
+                *ActNorm.stack([net.actnorm_in for net in layers]).scale_and_shift()
+            ),
+            EdgeConv2d.stack([net.conv_mid for net in layers]).then(
+                *ActNorm.stack([net.actnorm_mid for net in layers]).scale_and_shift()
+            ),
+            ZeroConv2d.stack([net.conv_out for net in layers]),
+        )
 
     def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Initialize the ActNorms from x (B,C,H,W); return the output (B,O,H,W)."""
-        hidden = self.actnorm_in.initialize(self.conv_in(x.movedim(1, -1)).movedim(-1, 1))
-        hidden = self._add_labels(hidden.movedim(1, -1), context).relu()
-        self.actnorm_mid.initialize(self.conv_mid(hidden).movedim(-1, 1))
+        hidden = self.actnorm_in.initialize(self.conv_in(x))
+        if self.labels is not None:
+            hidden = hidden + self.labels(context, len(hidden))[:, :, None, None]
+        self.actnorm_mid.initialize(self.conv_mid(hidden.relu()))
         return self(x, context)
 
-    def frozen(self) -> nn.Module:
+    def frozen(self) -> "FrozenCouplingNet":
         """Return the same network with the ActNorms folded into its weights."""
         return FrozenCouplingNet(
             self.conv_in.folded(*self.actnorm_in.scale_and_shift()),
@@ -81,13 +137,8 @@ class CouplingNet(Freezable):
             self.conv_out.frozen(),
         )
 
-    def _add_labels(self, hidden: Tensor, context: Tensor | None) -> Tensor:
-        if self.labels is None:
-            return hidden
-        return hidden + self.labels(context, len(hidden))[:, None, None]
 
-
-class FrozenCouplingNet(nn.Module):
+class FrozenCouplingNet(FoldedConvolutions):
     """A ``CouplingNet`` whose ActNorms are folded into its convolutions, for inference.
 
     Args:
@@ -102,7 +153,7 @@ class FrozenCouplingNet(nn.Module):
         conv_in: EdgeConv2d,
         labels: LabelEmbedding | None,
         conv_mid: EdgeConv2d,
-        conv_out: nn.Module,
+        conv_out: EdgeConv2d,
     ) -> None:
         super().__init__()
         self.conv_in = conv_in
@@ -110,10 +161,11 @@ class FrozenCouplingNet(nn.Module):
         self.conv_mid = conv_mid
         self.conv_out = conv_out
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Compute what the coupling does to the other half."""
-        hidden: Tensor = self.conv_in(x.movedim(1, -1))
-        if self.labels is not None:
-            hidden = hidden + self.labels(context, len(hidden))[:, None, None]
-        out: Tensor = self.conv_out(torch.relu(self.conv_mid(torch.relu(hidden))).movedim(-1, 1))
-        return out
+    @classmethod
+    def stack(cls, layers: Sequence[Self]) -> tuple[Kernels, Kernels, Kernels]:
+        """Return the kernels as they are."""
+        return (
+            EdgeConv2d.stack([net.conv_in for net in layers]),
+            EdgeConv2d.stack([net.conv_mid for net in layers]),
+            EdgeConv2d.stack([net.conv_out for net in layers]),
+        )

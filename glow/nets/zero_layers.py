@@ -1,11 +1,13 @@
 """Zero-initialized layers, with which networks start as the constant 0."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glow.bijections import Freezable
-from glow.nets.edge_conv import EdgeConv2d
+from glow.nets.edge_conv import EdgeConv2d, Kernels, convolve
 
 
 class ZeroConv2d(Freezable):
@@ -38,15 +40,19 @@ class ZeroConv2d(Freezable):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Convolve and scale (B,C,H,W); the context is ignored."""
-        y: Tensor = self.conv(x.movedim(1, -1), self._scale())
-        return y.movedim(-1, 1)
+        [weight], [offset] = self.stack([self]).folded(tuple(x.shape[2:]))
+        return convolve(x, weight, offset)
 
-    def frozen(self) -> nn.Module:
+    @classmethod
+    def stack(cls, layers: Sequence["ZeroConv2d"]) -> Kernels:
+        """Return the scaled kernels of K layers of the same shapes."""
+        log_scale = torch.stack([layer.log_scale for layer in layers])
+        kernels = EdgeConv2d.stack([layer.conv for layer in layers])
+        return kernels.then((layers[0].log_scale_factor * log_scale).exp())
+
+    def frozen(self) -> EdgeConv2d:
         """Return the same map with its scale folded into the weights."""
-        return ChannelsFirst(self.conv.folded(self._scale()))
-
-    def _scale(self) -> Tensor:
-        return (self.log_scale_factor * self.log_scale).exp()
+        return self.conv.folded((self.log_scale_factor * self.log_scale).exp())
 
 
 class ZeroLinear(nn.Module):
@@ -73,16 +79,3 @@ class ZeroLinear(nn.Module):
         """Map and scale (B,C); the context is ignored."""
         y = F.linear(x, self.weight, self.bias)
         return y * (self.log_scale_factor * self.log_scale).exp()
-
-
-class ChannelsFirst(nn.Module):
-    """A convolution of (B,H,W,C), seen as a network of (B,C,H,W) that ignores the context."""
-
-    def __init__(self, conv: EdgeConv2d) -> None:
-        super().__init__()
-        self.conv = conv
-
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Convolve (B,C,H,W)."""
-        y: Tensor = self.conv(x.movedim(1, -1))
-        return y.movedim(-1, 1)

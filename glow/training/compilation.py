@@ -13,9 +13,11 @@ from glow.models import FlowStep, ImageFlow
 def compile_steps(model: ImageFlow, **options: Any) -> None:
     """Compile the steps of flow, in place.
 
-    The steps of a level share one graph, except the first step, whose input has no gradient. A
-    reversible chain runs no step as a whole, so there only the networks of its couplings are
-    compiled.
+    The steps of a level share one graph, except the first step, whose input has no gradient. What
+    is folded for a step (see ``glow.bijections.folding``) is an input of the graph, and says in
+    what precision its network computes: around a graph autocast is off, since it would also lower
+    the products of the backward pass that must stay in full precision. A reversible chain runs no
+    step as a whole, so there only the networks of its couplings are compiled.
 
     Args:
         model: The model, already initialized.
@@ -25,8 +27,8 @@ def compile_steps(model: ImageFlow, **options: Any) -> None:
         ValueError: If the model has no steps of flow.
     """
     reversible = [m for m in model.modules() if isinstance(m, ReversibleChain)]
-    within = {part for chain in reversible for part in chain.modules()}
-    nets = [p.net for c in reversible for p in c.parts() if isinstance(p, Coupling)]
+    within = [part for chain in reversible for part in chain.modules()]
+    nets = [part.net for part in within if isinstance(part, Coupling)]
     steps = [m for m in model.modules() if isinstance(m, FlowStep) and m not in within]
     if not steps and not nets:
         raise ValueError(f"{type(model).__name__} has no steps of flow to compile: compiled=false")

@@ -56,7 +56,7 @@ def test_a_frozen_model_computes_nothing_from_its_parameters_alone(
     latents = model.sample_latents(3)
     frozen = model.frozen()
     expected = frozen.decode(latents)
-    for name in ("inv", "solve_triangular", "slogdet"):
+    for name in ("inv_ex", "slogdet"):
         monkeypatch.setattr(torch.linalg, name, lambda *_, **__: pytest.fail("computed again"))
     assert torch.equal(frozen.decode(latents), expected)
 

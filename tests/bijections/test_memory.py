@@ -209,11 +209,15 @@ def test_a_coupling_with_a_forward_of_its_own_is_reversed_by_it() -> None:
     class Doubled(AdditiveCoupling):
         """An additive coupling of 2 x."""
 
-        def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        def forward(  # type: ignore[override]
+            self, x: Tensor, context: Tensor | None = None
+        ) -> tuple[Tensor, Tensor]:
             y, log_det = super().forward(2 * x, context)
             return y, log_det + x[0].numel() * math.log(2)
 
-        def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+        def inverse(  # type: ignore[override]
+            self, y: Tensor, context: Tensor | None = None
+        ) -> Tensor:
             return super().inverse(y, context) / 2
 
     x, found = torch.randn(3, 4, 4, 2), []

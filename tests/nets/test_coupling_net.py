@@ -33,15 +33,15 @@ def test_initialization_normalizes_the_hidden_layers() -> None:
     with torch.no_grad():
         out = net.initialize(x)
     torch.testing.assert_close(out, net(x))
-    hidden = net.conv_in(x.permute(0, 2, 3, 1), *net.actnorm_in.scale_and_shift())
-    for conv, actnorm in ((None, net.actnorm_in), (net.conv_mid, net.actnorm_mid)):
+    hidden = x
+    for conv, actnorm in ((net.conv_in, net.actnorm_in), (net.conv_mid, net.actnorm_mid)):
         assert actnorm.initialized
-        if conv is not None:
-            hidden = conv(hidden.relu(), *actnorm.scale_and_shift())
-        assert hidden.mean(dim=(0, 1, 2)).abs().max() < 1e-9
+        normal, _ = actnorm(conv(hidden))
+        assert normal.mean(dim=(0, 2, 3)).abs().max() < 1e-9
         torch.testing.assert_close(
-            hidden.var(dim=(0, 1, 2), correction=0), torch.ones(7).double(), rtol=1e-3, atol=0
+            normal.var(dim=(0, 2, 3), correction=0), torch.ones(7).double(), rtol=1e-3, atol=0
         )
+        hidden = normal.relu()
 
 
 def test_labels_shift_the_hidden_layer() -> None:

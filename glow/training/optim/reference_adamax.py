@@ -32,6 +32,8 @@ class ReferenceAdamax(torch.optim.Adamax):
         lr: The learning rate.
         beta1: The decay of the mean gradient.
         eps: A small number that keeps the division finite.
+        foreach: Whether to update all parameters together, as in ``torch.optim.Adamax``; None does
+            so on a GPU.
 
     Raises:
         ValueError: If ``anchors_per_step`` is 0 or less.
@@ -44,11 +46,13 @@ class ReferenceAdamax(torch.optim.Adamax):
         lr: float = 1e-3,
         beta1: float = 0.9,
         eps: float = 1e-8,
+        *,
+        foreach: bool | None = None,
     ) -> None:
         if anchors_per_step <= 0:
             raise ValueError(f"anchors_per_step must be above 0, got {anchors_per_step}")
         beta2 = 1.0 - 1.0 / steps_per_epoch(anchors_per_step)
-        super().__init__(params, lr=lr, betas=(beta1, beta2), eps=eps)
+        super().__init__(params, lr=lr, betas=(beta1, beta2), eps=eps, foreach=foreach)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters that have a gradient; return the closure's loss."""

@@ -1,9 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from glow.training.optim import ReferenceAdamax
+from tests.counting import Kernels
 
 
 def reference(
@@ -18,20 +21,37 @@ def reference(
     return p
 
 
+@pytest.mark.parametrize("foreach", [False, True])
 @pytest.mark.parametrize(("eps", "rtol"), [(0.0, 1e-12), (1e-8, 1e-7)])
-def test_it_is_the_reference_s_formula(eps: float, rtol: float) -> None:
+def test_it_is_the_reference_s_formula(*, eps: float, rtol: float, foreach: bool) -> None:
     """Exactly, up to where eps is added."""
     rng = np.random.default_rng(0)
     p = rng.normal(size=7)
     gradients = [rng.normal(size=7) * rng.choice([0.1, 1.0, 10.0], size=7) for _ in range(29)]
     parameter = torch.nn.Parameter(torch.from_numpy(p.copy()))
-    optimizer = ReferenceAdamax([parameter], anchors_per_step=512, lr=0.01, beta1=0.9, eps=eps)
+    optimizer = ReferenceAdamax(
+        [parameter], anchors_per_step=512, lr=0.01, beta1=0.9, eps=eps, foreach=foreach
+    )
     for gradient in gradients:
         parameter.grad = torch.from_numpy(gradient)
         optimizer.step()
     expected = reference(p, gradients, eps)
     np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=rtol)
     assert optimizer.param_groups[0]["lr"] == 0.01
+
+
+def test_it_starts_no_more_kernels_than_adamax() -> None:
+    counts = []
+    for make in (torch.optim.Adamax, partial(ReferenceAdamax, anchors_per_step=512)):
+        parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(5)]
+        optimizer = make(parameters)
+        for _ in range(2):  # the first step makes the state
+            for parameter in parameters:
+                parameter.grad = torch.ones(3)
+            with Kernels() as counted:
+                optimizer.step()
+        counts.append(len(counted.names))
+    assert counts[0] == counts[1]
 
 
 def test_a_gradient_of_zero_changes_nothing() -> None:

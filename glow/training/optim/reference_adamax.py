@@ -8,6 +8,8 @@ from torch import Tensor
 
 from glow.training.optim.anchors import steps_per_epoch
 
+SMALL = 4096  # the number of elements below which an operation takes longer to start than to run
+
 
 class ReferenceAdamax(torch.optim.Adamax):
     r"""Adamax as in the reference, which remembers the largest gradient for one epoch.
@@ -32,8 +34,8 @@ class ReferenceAdamax(torch.optim.Adamax):
         lr: The learning rate.
         beta1: The decay of the mean gradient.
         eps: A small number that keeps the division finite.
-        foreach: Whether to update all parameters together, as in ``torch.optim.Adamax``; None does
-            so on a GPU.
+        foreach: Whether to update all parameters together, as in ``torch.optim.Adamax``. None does
+            so on a GPU, and where the parameters are many and small.
 
     Raises:
         ValueError: If ``anchors_per_step`` is 0 or less.
@@ -53,6 +55,10 @@ class ReferenceAdamax(torch.optim.Adamax):
             raise ValueError(f"anchors_per_step must be above 0, got {anchors_per_step}")
         beta2 = 1.0 - 1.0 / steps_per_epoch(anchors_per_step)
         super().__init__(params, lr=lr, betas=(beta1, beta2), eps=eps, foreach=foreach)
+        for group in self.param_groups:
+            sizes = [parameter.numel() for parameter in group["params"]]
+            if foreach is None and sum(sizes) < SMALL * len(sizes):
+                group["foreach"] = True
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters that have a gradient; return the closure's loss."""

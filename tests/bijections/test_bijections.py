@@ -77,10 +77,27 @@ def test_the_log_det_is_float32_for_float32_and_the_input_is_not_modified(name: 
 def test_gradients_reach_every_parameter(name: str) -> None:
     bijection, (x, context) = make(name), example(name)
     y, log_det = bijection(x.requires_grad_(), context)
-    (y.square().sum() + log_det.sum()).backward()
+    # Weights, because a rotation does not change the sum of squares.
+    ((torch.rand_like(y) * y.square()).sum() + log_det.sum()).backward()
     for parameter_name, parameter in bijection.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().max() > 0, parameter_name
+
+
+def test_gradients_pass_through_the_inverse(name: str) -> None:
+    """Whatever the parameters are, the inverse followed by the map is the identity."""
+    bijection, (x, context) = make(name), example(name)
+    y = bijection(x, context)[0].detach().requires_grad_()
+    direction = torch.randn_like(y)
+    again, _ = bijection(bijection.inverse(y, context), context)
+    of_y, *of_parameters = torch.autograd.grad(again, (y, *bijection.parameters()), direction)
+    torch.testing.assert_close(of_y, direction)
+    for (parameter_name, _), gradient in zip(
+        bijection.named_parameters(), of_parameters, strict=True
+    ):
+        torch.testing.assert_close(
+            gradient, torch.zeros_like(gradient), rtol=0, atol=1e-6, msg=parameter_name
+        )
 
 
 def test_the_state_dict_is_the_whole_state(name: str) -> None:

@@ -183,7 +183,9 @@ def exact_trace(v: Tensor, x: Tensor, create_graph: bool) -> Tensor:  # noqa: FB
         The trace (B,).
     """
     rows = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)[:, None].expand(-1, len(x), -1)
-    (jacobian,) = torch.autograd.grad(
-        v, x, rows, create_graph=create_graph, is_grads_batched=True, materialize_grads=True
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(
+        v, x, rows, create_graph=create_graph, is_grads_batched=True, allow_unused=True
     )
-    return jacobian.diagonal(dim1=0, dim2=2).sum(1)
+    if found[0] is None:  # v is the same everywhere
+        return zero_log_det(x)
+    return found[0].diagonal(dim1=0, dim2=2).sum(1)

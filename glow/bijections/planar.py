@@ -40,9 +40,10 @@ class Planar(Bijection):
     def direction_and_slope(self) -> tuple[Tensor, Tensor]:
         """Return u (D,), and ``s = 1 + w . u``, which is the smallest slope along w if below 1."""
         along = self.weight @ self.raw_direction
-        # The offset makes s = 1 for a raw direction of 0.
-        slope = F.softplus(along + math.log(math.e - 1))
-        normal = self.weight / self.weight.square().sum()
+        # The offset makes s = 1 for a raw direction of 0. A softplus may underflow.
+        tiny = torch.finfo(along.dtype).tiny
+        slope = F.softplus(along + math.log(math.e - 1)).clamp_min(tiny)
+        normal = self.weight / self.weight.square().sum().clamp_min(tiny)
         return self.raw_direction + (slope - 1 - along) * normal, slope
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -35,10 +35,17 @@ class Radial(Bijection):
         self.raw_alpha = nn.Parameter(torch.tensor(one))
         self.raw_s = nn.Parameter(torch.tensor(one))
 
+    def alpha_and_s(self) -> tuple[Tensor, Tensor]:
+        """Return alpha and s, both scalars above 0."""
+        raw = torch.stack([self.raw_alpha, self.raw_s])
+        # A softplus may underflow.
+        alpha, s = F.softplus(raw).clamp_min(torch.finfo(raw.dtype).tiny)
+        return alpha, s
+
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Move (B,D) along the line through the center."""
         with full_precision(x):
-            alpha, s = F.softplus(self.raw_alpha), F.softplus(self.raw_s)
+            alpha, s = self.alpha_and_s()
             offset = x - self.center
             r = torch.linalg.vector_norm(offset, dim=1)
             stretch = (r + s) / (r + alpha)
@@ -51,7 +58,7 @@ class Radial(Bijection):
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Solve ``r (r + s) / (r + alpha) = |y - c|`` for r, and move back."""
         with full_precision(y):
-            alpha, s = F.softplus(self.raw_alpha), F.softplus(self.raw_s)
+            alpha, s = self.alpha_and_s()
             offset = y - self.center
             distance = torch.linalg.vector_norm(offset, dim=1)
             # r^2 - b r - alpha * distance = 0. Of the two forms of its positive root, each is used

@@ -74,7 +74,7 @@ class RationalQuadraticSpline(Transform):
         y = y_left + height * (mean * xi.square() + left * both) / below
         above = right * xi.square() + 2 * mean * both + left * (1 - xi).square()
         log_slope = 2 * mean.log() + above.log() - 2 * below.log()
-        outside = x.abs() > self.bound
+        outside = x.abs() >= self.bound
         y, log_slope = torch.where(outside, x, y), torch.where(outside, 0.0, log_slope)
         return y, log_slope.flatten(1).sum(1)
 
@@ -93,7 +93,7 @@ class RationalQuadraticSpline(Transform):
         # Rounding must not make the root that of a negative number.
         discriminant = (b.square() - 4 * a * c).clamp_min(torch.finfo(y.dtype).tiny)
         xi = -2 * c / (b + discriminant.sqrt())
-        return torch.where(y.abs() > self.bound, y, x_left + width * xi)
+        return torch.where(y.abs() >= self.bound, y, x_left + width * xi)
 
     def _knots(self, raw: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the knots' x, y and slopes, each (B,C,...,K + 1)."""

@@ -50,7 +50,8 @@ class MADE(nn.Module):
             )
         features = torch.arange(in_features)
         # Evenly spread over 1, ..., D - 1, both of them included.
-        hidden = 1 + torch.arange(width) * max(in_features - 2, 0) // max(width - 1, 1)
+        steps = max(width - 1, 1)
+        hidden = 1 + (torch.arange(width) * max(in_features - 2, 0) + steps // 2) // steps
         outputs = features.repeat_interleave(out_features // in_features)
         self.first = MaskedLinear(hidden[:, None] >= features + 1)
         self.labels = LabelEmbedding(n_classes, width) if n_classes else None

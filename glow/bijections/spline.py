@@ -67,7 +67,7 @@ class RationalQuadraticSpline(Transform):
         y_left, height = _pick(y_knots, k), _pick(y_knots.diff(), k)
         left, right = _pick(slopes, k), _pick(slopes, k + 1)
         mean = height / width
-        xi = (inside - x_left) / width
+        xi = (inside - x_left) / width  # in [0, 1], since rounding keeps order
         both = xi * (1 - xi)
         # Written as sums of positive terms, so that nothing cancels.
         below = mean * (1 - 2 * both) + (left + right) * both
@@ -88,11 +88,13 @@ class RationalQuadraticSpline(Transform):
         left, right = _pick(slopes, k), _pick(slopes, k + 1)
         mean = height / width
         eta = (inside - y_left) / height
-        bend = eta * (left + right - 2 * mean)
-        a, b, c = mean - left + bend, left - bend, -mean * eta
-        # Rounding must not make the root that of a negative number.
-        discriminant = (b.square() - 4 * a * c).clamp_min(torch.finfo(y.dtype).tiny)
-        xi = -2 * c / (b + discriminant.sqrt())
+        # (mean - b) xi^2 + b xi - mean * eta = 0, whose discriminant is a sum of positive terms. Of
+        # the two forms of its positive root, each is used where it subtracts nothing.
+        tilt = left * (1 - eta) - right * eta
+        b = tilt + 2 * mean * eta
+        discriminant = tilt.square() + 4 * mean.square() * eta * (1 - eta)
+        half = (b.abs() + discriminant.sqrt()) / 2
+        xi = torch.where(b > 0, mean * eta / half, half / (mean + b.abs()))
         return torch.where(y.abs() >= self.bound, y, x_left + width * xi)
 
     def _knots(self, raw: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -80,6 +80,18 @@ def assert_between(found: Tensor, lower: Tensor, upper: Tensor) -> None:
     assert (found <= upper + 1e-5).all(), (found, upper)
 
 
+@given(seeds, scales)
+def test_the_inverse_is_exact_where_the_spline_is_nearly_flat(seed: int, scale: float) -> None:
+    """There the textbook discriminant rounds to a negative number in float32."""
+    y = torch.linspace(-3, 3, 501, dtype=torch.float64)[:, None]
+    raw = raw_of(seed, scale, len(y))
+    found, expected = SPLINE.inverse(y.float(), raw.float()).double(), SPLINE.inverse(y, raw)
+    assert found.isfinite().all()
+    torch.testing.assert_close(SPLINE.forward(expected, raw)[0], y)
+    below, above = (SPLINE.forward(found + d, raw)[0] for d in (-1e-5, 1e-5))
+    assert_between(y, below, above)
+
+
 @given(seeds)
 def test_the_float32_log_det_agrees_with_float64(seed: int) -> None:
     x = torch.linspace(-3.5, 3.5, 501, dtype=torch.float64)[:, None]

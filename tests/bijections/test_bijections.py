@@ -65,6 +65,16 @@ def test_the_context_matters_where_there_is_one(name: str) -> None:
         assert not torch.equal(bijection(x, 1 - context)[0], y)
 
 
+def test_float32_agrees_with_float64(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    rounded = make(name).float()
+    (y, log_det), (y_rounded, log_det_rounded) = bijection(x, context), rounded(x.float(), context)
+    torch.testing.assert_close(y_rounded.double(), y, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(log_det_rounded.double(), log_det, rtol=1e-4, atol=1e-4)
+    again = rounded.inverse(y_rounded, context)
+    torch.testing.assert_close(again.double(), x, rtol=1e-4, atol=1e-4)
+
+
 def test_the_log_det_is_float32_for_float32_and_the_input_is_not_modified(name: str) -> None:
     bijection, (x, context) = make(name).float(), example(name)
     x = x.float()

@@ -78,8 +78,8 @@ def test_a_model_can_be_used_without_training_packages() -> None:
             assert not heavy, f"{module_of(path)} imports {heavy}"
 
 
-def test_bijections_and_nets_import_only_torch_and_einops() -> None:
-    allowed = {"torch", "einops", "glow", *sys.stdlib_module_names}
+def test_bijections_and_nets_import_only_torch_einops_and_torchdiffeq() -> None:
+    allowed = {"torch", "einops", "torchdiffeq", "glow", *sys.stdlib_module_names}
     for path in [*ROOT.glob("glow/bijections/*.py"), *ROOT.glob("glow/nets/*.py")]:
         found = {name.split(".")[0] for name in imports_of(ast.parse(path.read_text()))}
         assert found <= allowed, f"{path.name} imports {found - allowed}"

@@ -24,7 +24,8 @@ from tests.small_models import perturb
 README = ROOT / "README.md"
 GALLERY = ROOT / "experiments" / "README.md"
 CHOICES = CONF / "README.md"
-DOCUMENTS = (README, GALLERY, CHOICES, ROOT / "glow" / "data" / "README.md")
+FAMILY = ROOT / "glow" / "bijections" / "README.md"
+DOCUMENTS = (README, GALLERY, CHOICES, FAMILY, ROOT / "glow" / "data" / "README.md")
 COMMANDS = [
     command
     for document in DOCUMENTS
@@ -44,6 +45,22 @@ EXAMPLE, LAYER, COUPLING = blocks(README)
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(EXAMPLE, {})
+
+
+def test_the_example_of_the_family_runs() -> None:
+    for block in blocks(FAMILY):
+        exec(block, {})
+
+
+def test_the_family_lists_every_bijection() -> None:
+    """Except for what stands beside a bijection, and for what freezing makes."""
+    family = FAMILY.read_text()
+    for name in glow.bijections.__all__:
+        found = getattr(glow.bijections, name)
+        if isinstance(found, type) and issubclass(found, glow.bijections.Bijection):
+            hidden = name.startswith("Fixed") or issubclass(found, glow.bijections.Chain)
+            abstract = bool(getattr(found, "__abstractmethods__", None))
+            assert hidden or abstract or f"`{name}`" in family, name
 
 
 def test_the_gallery_runs_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,47 +2,73 @@
 
 from glow.bijections.actnorm import ActNorm, FixedAffine
 from glow.bijections.actnorm_linear import ActNormLinear
+from glow.bijections.autoregressive import MaskedAutoregressive
 from glow.bijections.bijection import Bijection, per_channel, sum_per_example, zero_log_det
 from glow.bijections.chain import Chain
+from glow.bijections.continuous import FFJORD, ContinuousFlow
 from glow.bijections.coupling import AdditiveCoupling, AffineCoupling, Coupling, NetFactory
+from glow.bijections.elementwise_affine import ElementwiseAffine
 from glow.bijections.folded_chain import FoldedChain
 from glow.bijections.folding import Foldable, Folded, Setting, fold
 from glow.bijections.frozen import Freezable, freeze
 from glow.bijections.gaussian import degaussianize, gaussianize
+from glow.bijections.inverse import Inverse, inverse_and_log_det
 from glow.bijections.linear import FixedLinear, InvertibleLinear, LULinear, PlainLinear
 from glow.bijections.memory import Memory, RecomputingChain, ReversibleChain, build_chain, drift
+from glow.bijections.orthogonal import OrthogonalLinear
 from glow.bijections.permutation import Permutation, ReversePermutation, ShufflePermutation
+from glow.bijections.planar import Planar
 from glow.bijections.precision import full_precision, without_autocast
+from glow.bijections.radial import Radial
+from glow.bijections.root import solve_increasing
+from glow.bijections.sigmoid import Logit, Sigmoid
+from glow.bijections.spline import RationalQuadraticSpline
 from glow.bijections.split import Split
 from glow.bijections.squeeze import Squeeze
+from glow.bijections.transform import Affine, Transform
+from glow.bijections.transform_coupling import TransformCoupling
 
 __all__ = [
+    "FFJORD",
     "ActNorm",
     "ActNormLinear",
     "AdditiveCoupling",
+    "Affine",
     "AffineCoupling",
     "Bijection",
     "Chain",
+    "ContinuousFlow",
     "Coupling",
+    "ElementwiseAffine",
     "FixedAffine",
     "FixedLinear",
     "Foldable",
     "Folded",
     "FoldedChain",
     "Freezable",
+    "Inverse",
     "InvertibleLinear",
     "LULinear",
+    "Logit",
+    "MaskedAutoregressive",
     "Memory",
     "NetFactory",
+    "OrthogonalLinear",
     "Permutation",
     "PlainLinear",
+    "Planar",
+    "Radial",
+    "RationalQuadraticSpline",
     "RecomputingChain",
     "ReversePermutation",
     "ReversibleChain",
     "Setting",
     "ShufflePermutation",
+    "Sigmoid",
     "Split",
     "Squeeze",
+    "Transform",
+    "TransformCoupling",
     "build_chain",
     "degaussianize",
     "drift",
@@ -50,7 +76,9 @@ __all__ = [
     "freeze",
     "full_precision",
     "gaussianize",
+    "inverse_and_log_det",
     "per_channel",
+    "solve_increasing",
     "sum_per_example",
     "without_autocast",
     "zero_log_det",

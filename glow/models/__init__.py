@@ -1,5 +1,7 @@
-"""Densities over images."""
+"""Densities over images or vectors."""
 
+from glow.models.base import Base, StandardLogistic, StandardNormal, StandardUniform
+from glow.models.density import Density
 from glow.models.glow import (
     BijectionFactory,
     DequantizerFactory,
@@ -13,8 +15,10 @@ from glow.models.multi_scale_flow import MultiScaleFlow, latent_shapes
 from glow.models.top_prior import ClassConditionalPrior, LearnedPrior, StandardPrior, TopPrior
 
 __all__ = [
+    "Base",
     "BijectionFactory",
     "ClassConditionalPrior",
+    "Density",
     "DequantizerFactory",
     "FlowStep",
     "Glow",
@@ -22,7 +26,10 @@ __all__ = [
     "LearnedPrior",
     "Level",
     "MultiScaleFlow",
+    "StandardLogistic",
+    "StandardNormal",
     "StandardPrior",
+    "StandardUniform",
     "TopFactory",
     "TopPrior",
     "latent_shapes",

@@ -1,5 +1,7 @@
 """A multilayer perceptron, for couplings of vectors."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -7,7 +9,7 @@ from glow.nets.label_embedding import LabelEmbedding
 
 
 class MLP(nn.Module):
-    """Linear layers with ReLUs between them, the last one zero-initialized: (B,C) to (B,O).
+    """Linear layers with activations between them, the last one zero-initialized: (B,C) to (B,O).
 
     Args:
         in_features: The number of input features, C.
@@ -16,6 +18,7 @@ class MLP(nn.Module):
         depth: The number of hidden layers, at least 1.
         n_classes: If above 0, the context must be class labels (B,), whose embedding is added to
             the first hidden layer.
+        activation: What comes after each hidden layer.
 
     Raises:
         ValueError: If ``depth`` is less than 1.
@@ -29,6 +32,7 @@ class MLP(nn.Module):
         width: int = 64,
         depth: int = 2,
         n_classes: int = 0,
+        activation: Callable[[Tensor], Tensor] = torch.relu,
     ) -> None:
         super().__init__()
         if depth < 1:
@@ -39,6 +43,7 @@ class MLP(nn.Module):
         self.last = nn.Linear(width, out_features)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
+        self.activation = activation
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Compute what a coupling does to the other half.
@@ -54,6 +59,6 @@ class MLP(nn.Module):
         if self.labels is not None:
             h = h + self.labels(context, len(h))
         for layer in self.hidden:
-            h = layer(torch.relu(h))
-        out: Tensor = self.last(torch.relu(h))
+            h = layer(self.activation(h))
+        out: Tensor = self.last(self.activation(h))
         return out

@@ -15,16 +15,27 @@ from glow.bijections import (
     AffineCoupling,
     Bijection,
     Chain,
+    ContinuousFlow,
+    ElementwiseAffine,
+    Inverse,
+    Logit,
     LULinear,
+    MaskedAutoregressive,
+    OrthogonalLinear,
     PlainLinear,
+    Planar,
+    Radial,
+    RationalQuadraticSpline,
     ReversePermutation,
     ShufflePermutation,
+    Sigmoid,
     Split,
     Squeeze,
+    TransformCoupling,
 )
 from glow.bijections.scale_map import floored_sigmoid, tanh_exp
 from glow.models import ClassConditionalPrior, FlowStep, LearnedPrior, Level, StandardPrior
-from glow.nets import MLP, ZeroConv2d, ZeroLinear
+from glow.nets import MADE, MLP, ZeroConv2d, ZeroLinear
 from tests.small_models import affine, net, perturb
 
 BATCH = 3
@@ -33,7 +44,10 @@ VECTOR = (6,)
 LABELS = torch.arange(BATCH) % 2
 
 mlp = partial(MLP, width=7)
+made = partial(MADE, width=7)
+smooth = partial(mlp, activation=torch.tanh)
 vector_affine = partial(AffineCoupling, net=mlp)
+spline = RationalQuadraticSpline(n_bins=5)
 
 
 class Row(NamedTuple):
@@ -81,6 +95,42 @@ TABLE: dict[str, Row] = {
     "affine coupling, floored": Row(lambda: affine(4, scale_map=floored_sigmoid)),
     "affine coupling, tanh-exp": Row(lambda: affine(4, scale_map=tanh_exp)),
     "affine coupling, zero padding": Row(lambda: affine(4, net=partial(net, edge_indicator=False))),
+    "element-wise affine": Row(lambda: ElementwiseAffine(IMAGE)),
+    "element-wise affine of vectors, no shift": Row(
+        lambda: ElementwiseAffine(6, shift=False), VECTOR
+    ),
+    "sigmoid and logit": Row(lambda: Chain(Sigmoid(), Logit())),
+    "sigmoid and logit with a margin": Row(lambda: Chain(Sigmoid(), Logit(0.01)), VECTOR),
+    "orthogonal": Row(lambda: OrthogonalLinear(4)),
+    "orthogonal map of vectors, 2 reflections": Row(lambda: OrthogonalLinear(6, 2), VECTOR),
+    "planar": Row(lambda: Planar(6), VECTOR),
+    "radial": Row(lambda: Radial(6), VECTOR),
+    "spline coupling": Row(lambda: TransformCoupling(4, net, spline)),
+    "spline coupling of vectors given labels": Row(
+        lambda: TransformCoupling(6, partial(mlp, n_classes=2), spline), VECTOR, LABELS
+    ),
+    "masked autoregressive": Row(lambda: MaskedAutoregressive(6, made), VECTOR),
+    "masked autoregressive given labels": Row(
+        lambda: MaskedAutoregressive(6, partial(made, n_classes=2)), VECTOR, LABELS
+    ),
+    "masked autoregressive, spline": Row(lambda: MaskedAutoregressive(6, made, spline), VECTOR),
+    "inverse autoregressive": Row(lambda: Inverse(MaskedAutoregressive(6, made)), VECTOR),
+    "inverse autoregressive given labels, spline": Row(
+        lambda: Inverse(MaskedAutoregressive(6, partial(made, n_classes=2), spline)), VECTOR, LABELS
+    ),
+    "inverse of planar": Row(lambda: Inverse(Planar(6)), VECTOR),
+    "inverse of radial": Row(lambda: Inverse(Radial(6)), VECTOR),
+    "inverse of a chain": Row(
+        lambda: Inverse(Chain(Inverse(Planar(6)), LULinear(6), Radial(6))), VECTOR
+    ),
+    "continuous": Row(lambda: ContinuousFlow(6, smooth, solver="rk4", n_steps=8), VECTOR),
+    "continuous given labels, without the adjoint": Row(
+        lambda: ContinuousFlow(
+            6, partial(smooth, n_classes=2), solver="rk4", n_steps=8, adjoint=False
+        ),
+        VECTOR,
+        LABELS,
+    ),
     "split": Row(lambda: Split(4, ZeroConv2d)),
     "split of vectors": Row(lambda: Split(6, ZeroLinear), VECTOR),
     "standard prior": Row(lambda: StandardPrior(4)),

@@ -65,6 +65,16 @@ def test_the_context_matters_where_there_is_one(name: str) -> None:
         assert not torch.equal(bijection(x, 1 - context)[0], y)
 
 
+def test_float32_agrees_with_float64(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    rounded = make(name).float()
+    (y, log_det), (y_rounded, log_det_rounded) = bijection(x, context), rounded(x.float(), context)
+    torch.testing.assert_close(y_rounded.double(), y, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(log_det_rounded.double(), log_det, rtol=1e-4, atol=1e-4)
+    again = rounded.inverse(y_rounded, context)
+    torch.testing.assert_close(again.double(), x, rtol=1e-4, atol=1e-4)
+
+
 def test_the_log_det_is_float32_for_float32_and_the_input_is_not_modified(name: str) -> None:
     bijection, (x, context) = make(name).float(), example(name)
     x = x.float()
@@ -77,10 +87,27 @@ def test_the_log_det_is_float32_for_float32_and_the_input_is_not_modified(name: 
 def test_gradients_reach_every_parameter(name: str) -> None:
     bijection, (x, context) = make(name), example(name)
     y, log_det = bijection(x.requires_grad_(), context)
-    (y.square().sum() + log_det.sum()).backward()
+    # Weights, because a rotation does not change the sum of squares.
+    ((torch.rand_like(y) * y.square()).sum() + log_det.sum()).backward()
     for parameter_name, parameter in bijection.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().max() > 0, parameter_name
+
+
+def test_gradients_pass_through_the_inverse(name: str) -> None:
+    """Whatever the parameters are, the inverse followed by the map is the identity."""
+    bijection, (x, context) = make(name), example(name)
+    y = bijection(x, context)[0].detach().requires_grad_()
+    direction = torch.randn_like(y)
+    again, _ = bijection(bijection.inverse(y, context), context)
+    of_y, *of_parameters = torch.autograd.grad(again, (y, *bijection.parameters()), direction)
+    torch.testing.assert_close(of_y, direction)
+    for (parameter_name, _), gradient in zip(
+        bijection.named_parameters(), of_parameters, strict=True
+    ):
+        torch.testing.assert_close(
+            gradient, torch.zeros_like(gradient), rtol=0, atol=1e-6, msg=parameter_name
+        )
 
 
 def test_the_state_dict_is_the_whole_state(name: str) -> None:

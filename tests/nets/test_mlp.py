@@ -30,3 +30,9 @@ def test_labels_shift_the_first_layer() -> None:
 def test_no_hidden_layer_raises() -> None:
     with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
         MLP(3, 4, depth=0)
+
+
+def test_the_activation_is_a_choice() -> None:
+    net = perturb(MLP(3, 4, depth=1, activation=torch.tanh))
+    x = torch.randn(2, 3)
+    torch.testing.assert_close(net(x), net.last(torch.tanh(net.first(x))))

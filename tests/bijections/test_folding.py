@@ -59,6 +59,7 @@ def different_steps() -> list[Bijection]:
         FlowStep(4, LULinear, affine),
     ]
     steps.append(perturb(FlowStep(4, LULinear, affine)))
+    steps.append(ActNormLinear(ActNorm(4, 2.0), LULinear(4)))
     steps.append(ActNormLinear(ActNorm(4, 2.0), ActNormLinear(ActNorm(4), PlainLinear(4))))
     return [perturb(step.double()) for step in steps]
 

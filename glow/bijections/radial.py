@@ -38,8 +38,8 @@ class Radial(Bijection):
     def alpha_and_s(self) -> tuple[Tensor, Tensor]:
         """Return alpha and s, both scalars above 0."""
         raw = torch.stack([self.raw_alpha, self.raw_s])
-        # A softplus may underflow, and the ratio of the two must not overflow.
-        alpha, s = F.softplus(raw).clamp_min(torch.finfo(raw.dtype).eps ** 2)
+        # A softplus may underflow, and the ratio of the two may overflow.
+        alpha, s = F.softplus(raw).clamp_min(torch.finfo(raw.dtype).tiny ** 0.5)
         return alpha, s
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:

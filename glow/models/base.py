@@ -1,7 +1,7 @@
 """Base distributions: where the latents of a density come from."""
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from glow.likelihood import standard_normal_log_prob
 
 
-class Base(nn.Module):
+class Base(nn.Module, ABC):
     """A fixed distribution of independent entries.
 
     Args:

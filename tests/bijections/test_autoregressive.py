@@ -18,12 +18,12 @@ def test_the_jacobian_is_triangular_with_a_positive_diagonal() -> None:
         assert (jacobian.diagonal() > 0).all()
 
 
-def test_it_starts_as_the_identity() -> None:
-    x = torch.randn(3, 5)
+def test_it_starts_near_the_identity() -> None:
+    x = torch.randn(100, 5)
     for transform in TRANSFORMS:
         y, log_det = MaskedAutoregressive(5, MADE, transform)(x)
-        torch.testing.assert_close(y, x)
-        torch.testing.assert_close(log_det, torch.zeros(3), rtol=0, atol=1e-5)
+        assert 0 < (y - x).square().mean().sqrt() < 0.3
+        assert log_det.square().mean().sqrt() < 1
 
 
 def test_it_is_the_conditional_factorization_written_out() -> None:
@@ -64,7 +64,9 @@ def test_an_unknown_feature_that_overflows_does_not_reach_the_ones_before_it() -
             return y / raw.exp()
 
     flow = MaskedAutoregressive(3, MADE, Steep())
-    flow.net.last.bias.data = torch.tensor([0.5, 0.0, -200.0])  # type: ignore[union-attr]
+    assert isinstance(flow.net, MADE)
+    flow.net.last.weight.data.zero_()
+    flow.net.last.bias.data = torch.tensor([0.5, 0.0, -200.0])
     x = flow.inverse(torch.ones(1, 3))
     torch.testing.assert_close(x[:, :2], torch.tensor([[-0.5, 0.0]]).exp())
     assert x[0, 2] == torch.inf

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from glow.bijections import Bijection
+from glow.bijections import Bijection, freeze
 from tests.bijections.table import BATCH, TABLE, example, make
 
 pytestmark = pytest.mark.parametrize("name", TABLE)
@@ -117,6 +117,15 @@ def test_the_state_dict_is_the_whole_state(name: str) -> None:
         assert torch.equal(ours, theirs)
     y, _ = bijection(x, context)
     assert torch.equal(bijection.inverse(y, context), other.inverse(y, context))
+
+
+def test_a_frozen_copy_computes_the_same(name: str) -> None:
+    bijection, (x, context) = make(name), example(name)
+    frozen = freeze(bijection)
+    y, log_det = bijection(x, context)
+    torch.testing.assert_close(frozen(x, context)[0], y.detach())
+    torch.testing.assert_close(frozen(x, context)[1], log_det.detach())
+    torch.testing.assert_close(frozen.inverse(y, context), bijection.inverse(y, context).detach())
 
 
 def test_initialization_returns_what_the_initialized_bijection_does(name: str) -> None:

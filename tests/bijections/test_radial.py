@@ -1,7 +1,7 @@
 import math
 
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from glow.bijections import Radial
@@ -46,6 +46,9 @@ def test_the_center_stays_where_it_is() -> None:
 
 
 @given(st.floats(-200, 200), st.floats(-200, 200), st.floats(-(2.0**50), 2.0**50, width=32))
+@example(-200.0, 200.0, 0.5)  # the largest and the smallest stretch at the center
+@example(200.0, -200.0, 0.5)
+@example(-200.0, -200.0, 0.5)
 def test_it_is_invertible_whatever_the_parameters_are(
     raw_alpha: float, raw_s: float, x: float
 ) -> None:

@@ -44,13 +44,15 @@ def run_job(config: DictConfig) -> float | None:
     """
     hydra = HydraConfig.get()
     sweeping = hydra.mode == RunMode.MULTIRUN
+    plain = OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    given = any(override.startswith("hydra.run.dir=") for override in hydra.overrides.hydra)
+    named = given or "${now" not in plain["run_dir"]  # by a person, not after the time
     config.run_dir = hydra.runtime.output_dir
     if getattr(rank_zero_only, "rank", 0):  # the first process has claimed the folder
         return train(config)
-    given = [*hydra.overrides.task, *hydra.overrides.hydra]
-    chosen = any(override.startswith(("run_dir=", "hydra.run.dir=")) for override in given)
     try:
-        with claimed_run_folder(Path(config.run_dir), free=not (chosen or sweeping)) as folder:
+        with claimed_run_folder(Path(config.run_dir), free=not (named or sweeping)) as folder:
             config.run_dir = str(folder.path)
             if sweeping:
                 retry_failed = config.retry_failed

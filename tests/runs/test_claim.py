@@ -115,3 +115,17 @@ def test_runs_of_the_same_second_have_folders_of_their_own(
     for folder in folders:
         assert folder.read_config().run_dir == str(folder.path)
         assert folder.read_summary()["steps"] == 1
+
+
+def test_a_folder_that_an_experiment_names_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    experiment = f"# @package _global_\nrun_dir: {tmp_path}/fixed\n"
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(experiment)
+    mine = (f"--config-dir={tmp_path}/conf", "experiment=mine", *TINY, "callbacks.samples=null")
+    for max_steps in (1, 2):
+        call(monkeypatch, "train", *mine, "~callbacks.progress", f"trainer.max_steps={max_steps}")
+    assert RunFolder(tmp_path / "fixed").read_summary()["steps"] == 2
+    assert not (tmp_path / "fixed_2").exists()

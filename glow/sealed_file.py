@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def save_sealed(content: Any, path: str | Path, previous: Path | None = None) ->
     try:
         _write(content, unfinished)
         if previous is not None and path.is_file():
-            path.replace(previous)
+            _keep(path, previous)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -96,6 +97,17 @@ def _defect(path: Path, size: int, changed: int) -> str:
         sound = file.read(COMMENT_LENGTH.size) == COMMENT_LENGTH.pack(length)
     sound &= comment == SEAL + digest.hexdigest().encode()
     return "" if sound else "its checksum is wrong"
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Keep a file under another name, too, so that at no moment it is gone."""
+    spare = previous.with_name(f".{previous.name}.part")
+    spare.unlink(missing_ok=True)
+    try:
+        os.link(path, spare)
+    except OSError:  # of a file system without links
+        shutil.copyfile(path, spare)
+    spare.replace(previous)
 
 
 def _sync_folder(folder: Path) -> None:

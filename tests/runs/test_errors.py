@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from wandb.errors import UsageError
 
 from glow.runs.errors import report_defect, sentence
 
@@ -32,6 +33,8 @@ def raised_by_allocating() -> RuntimeError:
             torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0"),
             "there is not enough memory for 20.00 GiB. A smaller batch needs less",
         ),
+        (UsageError("No API key."), "No API key. (logger=wandb; WANDB_MODE=offline needs neither"),
+        (torch.linalg.LinAlgError("singular"), "singular"),
         (MemoryError(), "there is not enough memory. A smaller batch"),
     ],
 )

@@ -34,7 +34,6 @@ def raised_by_allocating() -> RuntimeError:
             "there is not enough memory for 20.00 GiB. A smaller batch needs less",
         ),
         (UsageError("No API key."), "No API key. (logger=wandb; WANDB_MODE=offline needs neither"),
-        (torch.linalg.LinAlgError("singular"), "singular"),
         (MemoryError(), "there is not enough memory. A smaller batch"),
     ],
 )
@@ -47,6 +46,12 @@ def test_too_little_memory_is_told_with_what_helps() -> None:
     assert re.match(r"there is not enough memory for 4\.5e\+06 GB\. ", said)
     for key in ("data.batch_size", "images_per_step", "model.memory=recompute"):
         assert key in said
+
+
+def test_a_singular_matrix_is_told() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        torch.linalg.inv(torch.zeros(2, 2))
+    assert "singular" in str(sentence(raised.value))
 
 
 @pytest.mark.parametrize("error", [TypeError("x"), KeyError("x"), RuntimeError("x")])

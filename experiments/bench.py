@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ def main(config: DictConfig) -> None:
     import torch
 
     from glow import figures
-    from glow.benchmark import OURS, PEER, compare_choices, compare_subjects, matrix_product_rate
+    from glow.benchmark import OURS, PEER, compare_choices, compare_subjects, matrix_rates
     from glow.runs.provenance import device_name, provenance
 
     torch.set_num_threads(config.threads or torch.get_num_threads())
@@ -34,60 +35,71 @@ def main(config: DictConfig) -> None:
         echo(f"{PEER} is not installed and not measured: pip install -e '.[bench]'")
         subjects.remove(PEER)
     rates = {
-        name: matrix_product_rate(config.device, getattr(torch, name))
-        for name in ("float32", "bfloat16")
+        name: matrix_rates(config.device, getattr(torch, name)) for name in ("float32", "bfloat16")
     }
-    fixed: dict[str, Any] = {
-        "image_shape": tuple(config.image_shape),
-        **{name: config[name] for name in ("n_levels", "n_samples", "device")},
-    }
+    best = {name: max(of_products.values()) for name, of_products in rates.items()}
+    device = device_name(torch.device(config.device))
     rows: list[dict[str, Any]] = []
     for size in _sizes(config):
-        rows += compare_subjects(subjects, {**fixed, **size}, config.n_rounds, rates)
-    choices = compare_choices({**fixed, **next(_sizes(config))}, config.n_rounds)
-    _print_rows(rows, rates)
+        for row in compare_subjects(subjects, size, config.n_rounds, best):
+            rows.append({"device": device, **row})
+    choices = compare_choices(next(_sizes(config)), config.n_rounds)
+    _print_rows(rows, f"{device}: {_listed(rates)}")
     _print_choices(choices)
     result = {
         "kind": "benchmark",
-        **fixed,
-        "device": device_name(torch.device(config.device)),
+        "device": device,
         "threads": torch.get_num_threads(),
-        "matrix_product_gflops": rates,
+        "matrix_gflops": rates,
         "rows": rows,
         "choices": choices,
         **provenance(),
     }
-    output = Path(config.output)
+    name = re.sub("[^a-z0-9]+", "_", device.lower()).strip("_")
+    output = Path(config.output_dir, f"bench_{name}")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
     figures.save(figures.speed(rows, SWEPT), output.with_suffix(".png"))
     echo(f"written: {output}.json and {output}.png")
 
 
-def _sizes(config: DictConfig) -> Iterator[dict[str, int]]:
-    """Yield the first value of every size, then the other values of each, one at a time."""
-    base = {name: config[name][0] for name in SWEPT}
+def _sizes(config: DictConfig) -> Iterator[dict[str, Any]]:
+    """Yield the first of every size, the other values of each one at a time, and the rest."""
+    base = {
+        "image_shape": tuple(config.image_shape),
+        **{name: config[name] for name in ("n_levels", "n_samples", "device")},
+        **{name: config[name][0] for name in SWEPT},
+    }
     yield base
     for name in SWEPT:
         for value in config[name][1:]:
             yield {**base, name: value}
+    for size in config.further_sizes:
+        yield {**base, **size, "image_shape": tuple(size.get("image_shape", config.image_shape))}
 
 
-def _print_rows(rows: list[dict[str, Any]], rates: dict[str, float]) -> None:
-    listed = ", ".join(f"{rate:,.0f} GFLOP/s in {name}" for name, rate in rates.items())
-    table = Table(title=f"medians; matrix products run at {listed}", padding=(0, 0))
-    for heading in ("K", "batch", "width", "subject", "s/step", "spread", "of rate"):
+def _listed(rates: dict[str, dict[str, float]]) -> str:
+    return "; ".join(
+        f"{name} products at {', '.join(f'{rate:,.0f} ({how})' for how, rate in found.items())}"
+        for name, found in rates.items()
+    )
+
+
+def _print_rows(rows: list[dict[str, Any]], machine: str) -> None:
+    table = Table(title=f"medians; {machine} GFLOP/s", padding=(0, 0))
+    for heading in ("image", "K", "batch", "width", "subject", "s/step", "spread", "of rate"):
         table.add_column(heading, justify="left" if heading == "subject" else "right")
     for heading in ("evaluate", "encode", "sample", "activations"):
         table.add_column(heading, justify="right")
     for row in rows:
         speeds = row["images_per_second"]
         table.add_row(
+            "x".join(map(str, row["image_shape"])),
             *(str(row[name]) for name in SWEPT),
             row["subject"],
             f"{row['median_seconds']['train']:.3f}",
             f"{_spread(row['seconds']['train']):.0%}",
-            f"{row['part_of_matrix_product_rate']:.0%}",
+            f"{row['part_of_matrix_rate']:.0%}",
             *(
                 f"{speeds[name]:,.0f}/s" if name in speeds else ""
                 for name in ("evaluate", "encode", "sample")

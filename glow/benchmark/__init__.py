@@ -4,7 +4,7 @@ from glow.benchmark.case import OURS, PEER, Case
 from glow.benchmark.choices import Choice, choices
 from glow.benchmark.compare import compare_choices, compare_subjects
 from glow.benchmark.loading import loading_speeds, random_images
-from glow.benchmark.measure import matrix_product_rate, megabytes_held, megabytes_peak, seconds
+from glow.benchmark.measure import matrix_rates, megabytes_held, megabytes_peak, seconds
 
 __all__ = [
     "OURS",
@@ -15,7 +15,7 @@ __all__ = [
     "compare_choices",
     "compare_subjects",
     "loading_speeds",
-    "matrix_product_rate",
+    "matrix_rates",
     "megabytes_held",
     "megabytes_peak",
     "random_images",

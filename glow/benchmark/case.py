@@ -69,7 +69,7 @@ class Case:
         shape = (self.batch_size, *self.image_shape)
         self.images = torch.randint(256, shape, dtype=torch.uint8).to(self.device)
         self.setting = OURS.get(self.subject, Setting())
-        self.model: Any = (self._peer() if self.subject == PEER else self._ours()).to(self.device)
+        self.model: Any = self._peer() if self.subject == PEER else self._ours()
         self.optimizer = torch.optim.Adamax(self.model.parameters(), lr=LEARNING_RATE)
 
     @property
@@ -126,8 +126,8 @@ class Case:
             n_steps=self.n_steps,
             coupling=coupling,
             memory=self.setting.memory,
-        )
-        model.initialize(self.images.cpu())
+        ).to(self.device)
+        model.initialize(self.images)
         if self.setting.compiled:
             compile_steps(model)
         return model
@@ -148,7 +148,7 @@ class Case:
             merges += [nf.flows.Merge()] if level else []
             latent = inside // 2 if level else inside
             bases.append(nf.distributions.DiagGaussian((latent, height // fold, width // fold)))
-        return nf.MultiscaleFlow(bases, flows, merges)
+        return nf.MultiscaleFlow(bases, flows, merges).to(self.device)
 
 
 @contextmanager

@@ -16,12 +16,12 @@ def speed(rows: Sequence[Mapping[str, Any]], swept: Mapping[str, str]) -> Figure
     Returns:
         The figure.
     """
-    base = {name: rows[0][name] for name in swept}
+    base = {name: rows[0][name] for name in (*swept, "image_shape", "n_levels")}
     varied = [name for name in swept if len({row[name] for row in rows}) > 1] or list(swept)[:1]
     figure = Figure(figsize=(4.2 * len(varied), 7), layout="constrained")
     axes = figure.subplots(2, len(varied), squeeze=False, sharex="col", sharey="row")
     for column, name in enumerate(varied):
-        on_axis = [row for row in rows if all(row[n] == base[n] for n in swept if n != name)]
+        on_axis = [row for row in rows if all(row[n] == base[n] for n in base if n != name)]
         for subject in dict.fromkeys(row["subject"] for row in on_axis):
             own = [row for row in on_axis if row["subject"] == subject]
             own.sort(key=lambda row: row[name])

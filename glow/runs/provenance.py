@@ -1,6 +1,7 @@
 """Where a number comes from: versions, revision, hardware."""
 
 import platform
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +22,24 @@ def provenance() -> dict[str, Any]:
 
 
 def device_name(device: torch.device) -> str:
-    """Return the name of a GPU, or the type of any other device."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    """Return the name of a GPU or of the processor, or the type of any other device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return processor_name() if device.type == "cpu" else device.type
+
+
+def processor_name() -> str:
+    """Return the maker's name of the processor, and the widest vectors that torch uses on it.
+
+    The vectors tell apart what clouds give the same name, as ``AMD EPYC (AVX2)``.
+    """
+    described = Path("/proc/cpuinfo")
+    found = re.search(
+        r"^model name\s*: (.+)", described.read_text() if described.is_file() else "", re.MULTILINE
+    )
+    name = found[1] if found else platform.processor() or platform.machine()
+    name = re.sub(r"\((R|TM|tm)\)|@.*", "", name)
+    return f"{' '.join(name.split())} ({torch.backends.cpu.get_cpu_capability()})"
 
 
 def git_revision() -> str | None:

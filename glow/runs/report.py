@@ -19,9 +19,8 @@ def tables(folder: Path) -> dict[str, str]:
         by_kind.setdefault(record["kind"], []).append(record)
     found = {"runs": runs_table(by_kind.get("run", []))}
     found |= {f"sweep {r['name']}": sweep_table(r) for r in by_kind.get("sweep", [])}
-    for record in by_kind.get("benchmark", []):
-        found[f"speed on {record['device']}"] = speed_table(record)
-        found[f"choices on {record['device']}"] = choices_table(record)
+    if benchmarks := by_kind.get("benchmark"):
+        found |= {"speed": speed_table(benchmarks), "choices": choices_table(benchmarks)}
     return found
 
 
@@ -79,46 +78,44 @@ def sweep_table(record: Record) -> str:
     return _table([record["lines"], *panels], rows)
 
 
-def speed_table(record: Record) -> str:
+def speed_table(records: Sequence[Record]) -> str:
     """Return time, images per second and memory of all subjects, and their ratios to the peer's."""
+    measured = [row for record in records for row in record["rows"]]
+    peers = {_size(row): row for row in measured if row["subject"] == PEER}
     rows = []
-    for row in record["rows"]:
-        size = [str(row[name]) for name in ("n_steps", "batch_size", "width")]
-        peer = next(
-            (r for r in record["rows"] if r["subject"] == PEER and _size(r) == _size(row)), None
-        )
+    for row in measured:
+        peer = peers.get(_size(row))
         speeds = row["images_per_second"]
         rows.append(
             [
-                *size,
+                row["device"],
+                "x".join(map(str, row["image_shape"])),
+                *(str(row[name]) for name in ("n_steps", "batch_size", "width")),
                 row["subject"],
-                f"{row['median_seconds']['train']:.2f}",
+                _milliseconds(row["median_seconds"]["train"]),
                 _ratio(row["median_seconds"]["train"], peer and peer["median_seconds"]["train"]),
-                f"{row['part_of_matrix_product_rate']:.0%}",
-                *(f"{speeds[n]:.0f}" if n in speeds else "" for n in ("evaluate", "sample")),
+                f"{row['part_of_matrix_rate']:.0%}",
+                *(f"{speeds[n]:,.0f}" if n in speeds else "" for n in ("evaluate", "sample")),
                 f"{row['activation_megabytes']:,.0f}",
                 _ratio(row["activation_megabytes"], peer and peer["activation_megabytes"]),
             ]
         )
     ratio = f"of {PEER}"
-    headings = ["K", "batch", "width", "", "s/step", ratio, "of the matrix rate"]
+    headings = ["on", "image", "K", "batch", "width", "", "ms/step", ratio, "of the matrix rate"]
     return _table([*headings, "evaluated/s", "sampled/s", "MB", ratio], rows)
 
 
-def choices_table(record: Record) -> str:
+def choices_table(records: Sequence[Record]) -> str:
     """Return what every choice gains alone, at the finest level and at the coarsest."""
-    levels = sorted({row["level"] for row in record["choices"]})
-    names = dict.fromkeys((row["choice"], row["taken"]) for row in record["choices"])
-    by_place = {(row["choice"], row["level"]): row for row in record["choices"]}
+    levels = sorted({row["level"] for record in records for row in record["choices"]})
     rows = []
-    for name, taken in names:
-        times = []
-        for level in levels:
-            row = by_place[name, level]
-            plain, chosen = row["plain_seconds"], row["chosen_seconds"]
-            times.append(f"{1e3 * plain:.2f} → {1e3 * chosen:.2f} ms ({chosen / plain:.2f})")
-        rows.append([name, "taken" if taken else "not taken", *times])
-    return _table(["choice", "", *(f"level {level}" for level in levels)], rows)
+    for record in records:
+        by_place = {(row["choice"], row["level"]): row for row in record["choices"]}
+        for name, taken in dict.fromkeys((r["choice"], r["taken"]) for r in record["choices"]):
+            found = [by_place.get((name, level)) for level in levels]
+            gains = ["" if row is None else _gain(row) for row in found]
+            rows.append([record["device"], name, "taken" if taken else "not taken", *gains])
+    return _table(["on", "choice", "", *(f"level {level}" for level in levels)], rows)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -126,8 +123,18 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _size(row: Record) -> tuple[int, ...]:
-    return row["n_steps"], row["batch_size"], row["width"]
+def _size(row: Record) -> tuple[Any, ...]:
+    shape = tuple(row["image_shape"])
+    return row["device"], shape, row["n_levels"], row["n_steps"], row["batch_size"], row["width"]
+
+
+def _gain(row: Record) -> str:
+    plain, chosen = row["plain_seconds"], row["chosen_seconds"]
+    return f"{1e3 * plain:.2f} → {1e3 * chosen:.2f} ms ({chosen / plain:.2f})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:,.0f}"
 
 
 def _ratio(ours: float, theirs: float | None) -> str:

@@ -20,6 +20,7 @@ from PIL import Image
 import glow
 from glow import figures
 from glow.runs.program import keep_freed_memory
+from glow.runs.provenance import processor_name
 from glow.runs.train import train
 from glow.training import ImageFlowModule
 from tests.data.pictures import write_celeba, write_cifar10_pictures
@@ -494,10 +495,15 @@ def test_bench_data_measures_and_writes(tmp_path: Path, monkeypatch: pytest.Monk
 def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small = ("image_shape=[1,8,8]", "n_levels=2", "batch_size=[2]", "n_samples=3", "n_rounds=2")
-    call(monkeypatch, "bench", "subjects=[glow]", "n_steps=[1,2]", "width=[8]", *small)
-    result = json.loads(Path("build/bench.json").read_text())
-    row, deeper = result["rows"]
+    further = "further_sizes=[{image_shape:[1,4,4],n_levels:1}]"
+    call(monkeypatch, "bench", "subjects=[glow]", "n_steps=[1,2]", "width=[8]", *small, further)
+    [written] = Path("build").glob("bench_*.json")
+    result = json.loads(written.read_text())
+    row, deeper, smaller = result["rows"]
     assert [row["n_steps"], deeper["n_steps"]] == [1, 2]
+    assert [row["image_shape"], smaller["image_shape"]] == [[1, 8, 8], [1, 4, 4]]
+    assert {row["device"] for row in result["rows"]} == {processor_name()}
+    assert set(result["matrix_gflops"]["float32"]) == {"mm", "conv2d", "linear"}
     assert {choice["level"] for choice in result["choices"]} == {1, 2}
     assert all(choice["chosen_seconds"] > 0 for choice in result["choices"])
     assert {name: len(taken) for name, taken in row["seconds"].items()} == {
@@ -506,9 +512,10 @@ def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.Monk
         "encode": 2,
         "sample": 2,
     }
-    assert 0 < row["part_of_matrix_product_rate"] < 1
-    assert row["peak_megabytes"] > row["activation_megabytes"] >= 0
-    assert Image.open("build/bench.png").width > 500
+    best = max(result["matrix_gflops"]["float32"].values())
+    assert row["part_of_matrix_rate"] == pytest.approx(row["gflops"] / best)
+    assert row["activation_megabytes"] >= 0
+    assert Image.open(written.with_suffix(".png")).width > 500
     message = refusal(monkeypatch, "bench", "subjects=[tensorflow]")
     assert re.search("subjects must be some of .*got tensorflow", message)
 

@@ -15,6 +15,7 @@ from glow.interop.openai import build_glow
 from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.training.optim import ReferenceAdamax
 from glow.training.optim.anchors import EPOCH
+from tests.devices import DEVICES
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.npz"))
 # More values, with training steps, if they are beside this repository.
@@ -51,12 +52,15 @@ def recorded(request: pytest.FixtureRequest) -> Recorded:
     return Recorded(request.param)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_likelihood_agrees(recorded: Recorded, dtype: torch.dtype) -> None:
-    model = recorded.model().to(dtype)
-    log_prob = model.log_prob(recorded.images, recorded.labels, noise=recorded.noise)
+def test_the_likelihood_agrees(recorded: Recorded, dtype: torch.dtype, device: str) -> None:
+    model = recorded.model().to(device, dtype)
+    given = (tensor.to(device) for tensor in (recorded.images, recorded.labels, recorded.noise))
+    images, labels, noise = given
+    log_prob = model.log_prob(images, labels, noise=noise)
     expected = torch.from_numpy(recorded.arrays["bits_per_dim"]).to(dtype)
-    bits = bits_per_dim(log_prob, model.image_shape)
+    bits = bits_per_dim(log_prob, model.image_shape).cpu()
     torch.testing.assert_close(bits, expected, rtol=0, atol=1e-5)
 
 
@@ -78,10 +82,13 @@ def test_decode_returns_the_encoded_images(recorded: Recorded) -> None:
     assert torch.equal(decoded, recorded.images // bin_size * bin_size)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("path", SHARED, ids=lambda path: path.stem)
-def test_three_steps_of_training_agree(path: Path) -> None:
+def test_three_steps_of_training_agree(path: Path, device: str) -> None:
     recorded = Recorded(path)
-    model = recorded.model().train()
+    given = (tensor.to(device) for tensor in (recorded.images, recorded.labels, recorded.noise))
+    images, labels, noise = given
+    model = recorded.model().train().to(device)
     arrays = recorded.arrays
     optimizer = ReferenceAdamax(
         model.parameters(),
@@ -90,10 +97,10 @@ def test_three_steps_of_training_agree(path: Path) -> None:
         beta1=float(arrays["beta1"]),
     )
     for expected in arrays["train_losses"]:
-        latents, log_det = model(recorded.images, recorded.labels, noise=recorded.noise)
+        latents, log_det = model(images, labels, noise=noise)
         log_prob = standard_normal_log_prob(latents) + log_det
         loss = bits_per_dim(log_prob, model.image_shape).mean()
-        loss = loss + model.classification_loss(latents, recorded.labels).mean() / math.log(2)
+        loss = loss + model.classification_loss(latents, labels).mean() / math.log(2)
         assert loss.item() == pytest.approx(float(expected), abs=2e-4)
         optimizer.zero_grad()
         loss.backward()
@@ -102,7 +109,7 @@ def test_three_steps_of_training_agree(path: Path) -> None:
     n_entries = sum(v.size for name, v in arrays.items() if name.startswith("after3:"))
     after = recorded.model("after3:").state_dict()
     differing = sum(
-        int(((value.double() - after[name].double()).abs() > 3e-5).sum())
+        int(((value.double().cpu() - after[name].double()).abs() > 3e-5).sum())
         for name, value in model.state_dict().items()
     )
     assert differing / n_entries < 0.01

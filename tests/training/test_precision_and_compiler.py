@@ -14,12 +14,9 @@ from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.nets import CouplingNet
 from glow.training import ImageFlowModule, lightning_module
 from glow.training.compilation import compile_steps, enough_graphs
+from tests.devices import DEVICES
 from tests.running import trainer_in
 from tests.small_models import digits_model, perturb
-
-NO_GPU = not torch.cuda.is_available()
-GPU = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(NO_GPU, reason="no GPU")])
-DEVICES = ("cpu", GPU)
 
 
 def digits(n: int) -> torch.Tensor:

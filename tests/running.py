@@ -11,6 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Checkpoint
 
 from tests.paths import CONF
 
@@ -42,22 +43,23 @@ def call(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> None
     importlib.import_module(f"experiments.{program}").main()
 
 
-def refusal(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str) -> str:
-    """Run a program that must end with an error message; return the message."""
+def refusal(monkeypatch: pytest.MonkeyPatch, program: str, *arguments: str, status: int = 2) -> str:
+    """Run a program that must end with an error message and a status; return the message."""
     printed = io.StringIO()
     with contextlib.redirect_stderr(printed), pytest.raises(SystemExit) as stopped:
         call(monkeypatch, program, *arguments)
-    assert stopped.value.code == 1, printed.getvalue()
+    assert stopped.value.code == status, printed.getvalue()
     return printed.getvalue().strip()
 
 
 def trainer_in(folder: Path, **options: Any) -> Trainer:
-    """Return a trainer on the CPU that writes nothing."""
+    """Return a trainer on the CPU that writes nothing, unless a callback is given that saves."""
+    saving = any(isinstance(callback, Checkpoint) for callback in options.get("callbacks", []))
     return Trainer(
         default_root_dir=folder,
         accelerator="cpu",
         logger=False,
-        enable_checkpointing=False,
+        enable_checkpointing=saving,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from typing import Any
 
 from pytorch_lightning import Trainer
@@ -27,3 +28,39 @@ class CtrlC(Callback):
 
     def on_test_batch_start(self, *args: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
+
+
+class Signal(Callback):
+    """Send a signal to this process, as a person or a scheduler does.
+
+    Args:
+        moment: The name of the hook at which to send it.
+        count: How many calls of the hook to let pass before.
+        signum: The number of the signal.
+        repeat: Whether to send it again and again.
+    """
+
+    def __init__(
+        self, moment: str, count: int = 0, signum: int = signal.SIGTERM, *, repeat: bool = False
+    ) -> None:
+        def send(*_: Any) -> None:
+            self.calls += 1
+            if self.calls == count + 1 or (repeat and self.calls > count):
+                os.kill(os.getpid(), signum)
+
+        self.calls = 0
+        setattr(self, moment, send)
+
+
+class Slow(Callback):
+    """Take some time for every step.
+
+    Args:
+        seconds: The time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def on_train_batch_start(self, *args: Any) -> None:
+        time.sleep(self.seconds)

@@ -9,6 +9,7 @@ from tests.paths import ROOT
 ORDER = (
     (
         *("glow.bijections", "glow.latents", "glow.likelihood", "glow.noise", "glow.sealed_file"),
+        "glow.interruption",
         "glow.data",
     ),
     ("glow.nets",),

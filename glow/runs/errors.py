@@ -1,6 +1,7 @@
 """Errors that wrong input or the machine can cause, in one sentence each."""
 
 import csv
+import errno
 import re
 import tempfile
 import time
@@ -26,6 +27,13 @@ OF_LIBRARIES = {
     "wandb.errors.errors.Error",
     "yaml.error.YAMLError",
 }
+AT_RUN_TIME = (FloatingPointError, MemoryError)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+WRONG_INPUT, FAILED = 2, 1  # exit statuses
+MISTAKES = {
+    "lightning_fabric.utilities.exceptions.MisconfigurationException",
+    "yaml.error.YAMLError",
+}
 OUT_OF_MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory", re.IGNORECASE)
 WANTED = re.compile(r"allocate ([\d.]+ ?\w+)", re.IGNORECASE)
 
@@ -41,10 +49,25 @@ def sentence(error: BaseException) -> str | None:
         return f"{error.strerror}: {error.filename}"
     if "PytorchStreamWriter failed" in text:
         return f"a checkpoint could not be written, perhaps because the disk is full ({text})"
-    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    names = _names(error)
     if "wandb.errors.errors.Error" in names:
         return f"{text} (logger=wandb; WANDB_MODE=offline needs neither a key nor a network)"
     return text if isinstance(error, USER_ERRORS) or names & OF_LIBRARIES else None
+
+
+def status(error: BaseException) -> int:
+    """Return the exit status of a program that an error ended: 2 for wrong input, else 1."""
+    if sentence(error) is None or isinstance(error, AT_RUN_TIME):
+        return FAILED
+    if OUT_OF_MEMORY.search(str(error)) or "PytorchStreamWriter failed" in str(error):
+        return FAILED
+    if isinstance(error, OSError):
+        return FAILED if error.errno in FULL else WRONG_INPUT
+    return WRONG_INPUT if isinstance(error, USER_ERRORS) or _names(error) & MISTAKES else FAILED
+
+
+def _names(error: BaseException) -> set[str]:
+    return {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
 
 
 def report_defect(error: BaseException) -> str:

@@ -17,26 +17,29 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from glow.interruption import Stopped, signals_raised
 from glow.runs import errors
 from glow.runs.choices import without_null
 from glow.runs.help import help_text
+from glow.runs.spelling import corrected
 
 CONFIGS = Path(__file__).resolve().parents[2] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 OURS = "GLOW_SENTENCES"  # set if it was this module that set the variable above
-INTERRUPTED = 130  # the status of a program that Ctrl-C ended, 128 + SIGINT
 
 
 def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Turn a function of a config into a program: ``conf/<name>.yaml`` and Hydra's command line.
 
-    An error ends the program with one sentence and status 1, and Ctrl-C with one line and status
-    130. With ``HYDRA_FULL_ERROR=1`` the traceback is shown instead.
+    An error ends the program with one sentence, and status 2 if the input was wrong, else 1; a
+    signal with one line, and 128 plus its number: 130 for Ctrl-C, 143 for SIGTERM. With
+    ``HYDRA_FULL_ERROR=1`` the traceback is shown instead.
 
     Args:
         name: The name of the program and of its config.
@@ -62,8 +65,13 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                 if {"-h", "--help"} & set(sys.argv[1:]):
                     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
                     return echo(help_text(CONFIGS, name, overrides))
-                with _raised_by_hydra():
-                    start()
+                try:
+                    with _raised_by_hydra():
+                        start()
+                except ConfigCompositionException as error:
+                    if _traceback_wanted():
+                        raise
+                    raise ValueError(corrected(str(error), CONFIGS, name)) from error
 
         return main
 
@@ -95,20 +103,21 @@ def _raised_by_hydra() -> Iterator[None]:
 def _errors_in_one_sentence() -> Iterator[None]:
     """End the program with a sentence and a status, unless the traceback is wanted."""
     try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        if _traceback_wanted():
-            raise
+        with signals_raised():
+            yield
+    except Stopped as stopped:
         # Of several processes of one run, the first says so.
         first = os.environ.get("LOCAL_RANK", "0") == "0"
-        _end(INTERRUPTED, (str(interrupt) or "interrupted") if first else "")
+        _end(stopped.status, (stopped.message or f"stopped by {stopped.name}") if first else "")
     except BrokenPipeError:  # of a reader such as head, which has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
         if _traceback_wanted():
             raise
-        _end(1, f"error: {errors.sentence(error) or errors.report_defect(error)}")
+        _end(
+            errors.status(error), f"error: {errors.sentence(error) or errors.report_defect(error)}"
+        )
 
 
 def _end(status: int, message: str) -> NoReturn:

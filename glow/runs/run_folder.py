@@ -21,7 +21,15 @@ LENGTH = (
 )
 DEVICE = (
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
-    *("model.memory", "compiled", "threads", "data.num_workers", "data.eval_batch_size"),
+    *(
+        "model.memory",
+        "compiled",
+        "deterministic",
+        "trainer.deterministic",
+        "threads",
+        "data.num_workers",
+        "data.eval_batch_size",
+    ),
 )
 FOLDERS = (
     *("run_dir", "data.root", "data.cache_dir", "data.download"),  # the images are compared
@@ -29,8 +37,9 @@ FOLDERS = (
 )
 LOGGING = (
     *("logger", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
-    *("trainer.enable_model_summary", "callbacks.learning_rate", "callbacks.gradient_norm"),
-    *("callbacks.samples", "callbacks.progress", "callbacks.recent", "checkpoint_io"),
+    *("trainer.enable_model_summary", "callbacks.learning_rate", "callbacks.health"),
+    *("callbacks.samples", "callbacks.progress", "callbacks.last", "callbacks.guard"),
+    "checkpoint_io",
 )
 MAY_CHANGE = (*LENGTH, *DEVICE, *FOLDERS, *LOGGING)
 

@@ -15,21 +15,28 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from glow import checkpoint, figures
 from glow.data import ImageDataModule
+from glow.interruption import Stopped, signals_raised
 from glow.models import ImageFlow
 from glow.runs.building import build, checked
 from glow.runs.claim import FolderInUseError, claimed_run_folder
+from glow.runs.header import header
 from glow.runs.program import echo, print_numbers
 from glow.runs.provenance import device_name, provenance
+from glow.runs.requeue import requeue
 from glow.runs.run_folder import RunFolder
 from glow.runs.sweep import run_once
 from glow.runs.threads import use_threads
 from glow.runs.trainer import build_trainer
 from glow.training import Evaluation, ImageFlowModule, evaluate
 from glow.training.compilation import enough_graphs
-from glow.training.interruption import interrupts_raised
 from glow.training.lightning_module import SchedulerFactory
-from glow.training.loggers import finish, log_picture
+from glow.training.loggers import CSVLogger, finish, log_picture
 from glow.training.optim import anchors
+
+BUILT = {  # the parts of the config that are built into objects, or computed
+    *("data", "model", "optimizer", "scheduler", "trainer", "callbacks", "logger", "checkpoint_io"),
+    *("plan", "run_dir"),
+}
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -61,6 +68,10 @@ def run_job(config: DictConfig) -> float | None:
             with read_write(cast(DictConfig, hydra)):
                 hydra.run.dir = config.run_dir
             return train(config)
+    except Stopped as stopped:
+        if named:
+            requeue(stopped)
+        raise
     except FolderInUseError as error:
         if not sweeping:
             raise
@@ -82,7 +93,13 @@ def train(config: DictConfig) -> float | None:
     """
     plain = OmegaConf.to_container(config)
     assert isinstance(plain, dict)
-    _check_keys(**{key: plain[key] for key in inspect.signature(_check_keys).parameters})
+    own = inspect.signature(_check_keys).parameters
+    if unknown := plain.keys() - own - BUILT:
+        raise ValueError(
+            f"there is no {', '.join(sorted(map(str, unknown)))} in the config of training; "
+            "--cfg job shows what there is"
+        )
+    _check_keys(**{key: plain[key] for key in own})
     seed_everything(config.seed, workers=True, verbose=False)
     use_threads(config.threads)
     folder = RunFolder(Path(config.run_dir))
@@ -123,8 +140,10 @@ def train(config: DictConfig) -> float | None:
     try:
         if trainer.is_global_zero:
             folder.write_config(config, steps_done)
-            echo(f"training in {folder.path}")
+            echo(header(config, model, trainer, folder))
         for logger in loggers:
+            if steps_done is not None and isinstance(logger, CSVLogger):
+                logger.forget_from(steps_done)
             logger.log_hyperparams(
                 cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
             )
@@ -159,6 +178,7 @@ def _check_keys(
     paper: float | None,
     images_per_step: int | None,
     compiled: bool,
+    deterministic: bool,
     threads: int | None,
     retry_failed: bool,
     trusted: Sequence[str],
@@ -212,15 +232,18 @@ def _fit(
         reason = "" if resumed == folder.last else f", because {folder.last} is damaged or missing"
         echo(f"resuming from {resumed}{reason}")
     try:
-        with enough_graphs(module.model), interrupts_raised():
+        with enough_graphs(module.model), signals_raised():
             trainer.fit(module, datamodule=data, ckpt_path=resumed)
-    except KeyboardInterrupt:
-        if not folder.last.is_file():
-            raise
-        raise KeyboardInterrupt(
-            f"interrupted; the same command with run_dir={folder.path} resumes from the last "
-            "checkpoint, which is at most 5 minutes or one validation old"
-        ) from None
+    except Stopped as stopped:
+        if folder.last.is_file():
+            where = (
+                f"after step {trainer.global_step}" if stopped.saved else "at its last checkpoint"
+            )
+            stopped.message = (
+                f"stopped by {stopped.name}; the same command with run_dir={folder.path} resumes "
+                f"{where}"
+            )
+        raise
 
 
 def _lowest_validation(trainer: Trainer) -> float | None:

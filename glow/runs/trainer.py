@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger
 
 from glow.runs.building import build
 from glow.runs.launchers import check_launch
-from glow.training.callbacks import RunCheckpoint
+from glow.training.callbacks import LastCheckpoint, RunCheckpoint
 
 
 def build_trainer(config: DictConfig) -> Trainer:
@@ -36,8 +36,9 @@ def build_trainer(config: DictConfig) -> Trainer:
         given["plugins"] = [build(config.checkpoint_io, "checkpoint_io")]
     trainer: Trainer = build(config.trainer, "trainer", **given)
     _check_length(trainer)
+    lasting = any(isinstance(callback, LastCheckpoint) for callback in callbacks)
     saving = [callback for callback in callbacks if isinstance(callback, RunCheckpoint)]
-    if not any(c.monitor is None or trainer.limit_val_batches for c in saving):
+    if not lasting and not any(c.monitor is None or trainer.limit_val_batches for c in saving):
         raise ValueError(
             "the run would end without a checkpoint, which is what is tested and drawn: it needs "
             "callbacks.last, or callbacks.best and validation"

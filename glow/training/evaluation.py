@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from glow.checkpoint import holds_averages, load
 from glow.data import ImageDataModule, SplitName
-from glow.training.interruption import interrupts_raised
+from glow.interruption import signals_raised, stop_at_signals
 from glow.training.lightning_module import ImageFlowModule
 
 
@@ -46,6 +46,17 @@ class Evaluation:
             writer.writerow(["index", *self.per_image])
             columns = [values.tolist() for values in self.per_image.values()]
             writer.writerows([index, *row] for index, row in enumerate(zip(*columns, strict=True)))
+
+
+class StopAtSignals(Callback):
+    """Stop an evaluation at a signal, in place of Lightning.
+
+    Lightning's handler waits for all processes, which wait for the one that got the signal.
+    """
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Catch signals; Lightning restores the handlers in the end."""
+        stop_at_signals()
 
 
 def evaluate(
@@ -85,7 +96,10 @@ def evaluate(
         module = ImageFlowModule(
             model, noise_samples=noise_samples, allow_non_finite=allow_non_finite
         )
-        with interrupts_raised():
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        if not any(isinstance(callback, StopAtSignals) for callback in callbacks):
+            callbacks.append(StopAtSignals())
+        with signals_raised():
             [means] = trainer.test(module, datamodule=data, verbose=False)
         numbers[kind] = {name.removeprefix("test/"): value for name, value in means.items()}
         per_image |= {f"{name}_{kind}": values for name, values in module.per_image.items()}

@@ -133,7 +133,7 @@ def test_a_resumed_run_ends_like_one_that_was_not_cut(
 
 
 def train_with_a_power_cut(folder: Path, *options: str) -> None:
-    often = "callbacks.recent.train_time_interval.minutes=1e-4"
+    often = "callbacks.last.every_n_minutes=1e-4"
 
     def cut(self: ImageFlowModule, *_: object) -> None:
         if self.global_step == 27:
@@ -304,7 +304,7 @@ def test_samples_have_a_temperature_for_each_level(
         ("train", "trainer.accumulate_grad_batches=0", "error: .*_grad_batches must be at least 1"),
         (
             "train",
-            "callbacks.recent.train_time_interval.minutes=x",
+            "callbacks.last.every_n_minutes=x",
             "error: callbacks cannot be built: .*",
         ),
         ("train", "run_dir=README", "error: .*README is a file, where a folder is needed"),
@@ -358,16 +358,16 @@ def test_ctrl_c_ends_a_program_in_one_line(
     if program == "train":
         where = f"run_dir={tmp_path}/run"
         stop = "+callbacks.stop._target_=tests.spies.CtrlC"
-        often = "callbacks.recent.train_time_interval.minutes=1e-4"
+        often = "callbacks.last.every_n_minutes=1e-4"
         arguments = [where, stop, often, "~callbacks.progress", *TINY]
     else:
-        where = "interrupted"
+        where = "SIGINT"
         arguments = [f"checkpoint={run}", "+trainer.callbacks=[{_target_: tests.spies.CtrlC}]"]
     with pytest.raises(SystemExit) as stopped:
         call(monkeypatch, program, *arguments)
     assert stopped.value.code == 130
     printed = capsys.readouterr().err.strip().splitlines()[-1]
-    assert printed.startswith("interrupted")
+    assert printed.startswith("stopped by SIGINT")
     assert where in printed
 
 

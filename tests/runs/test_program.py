@@ -57,7 +57,7 @@ def test_what_a_terminal_cannot_show_is_replaced(
     monkeypatch.setattr(sys, "argv", ["sample.py", f"checkpoint='{tmp_path}/\u00e9 \udce9'"])
     with pytest.raises(SystemExit) as ended:
         importlib.import_module("experiments.sample").main()
-    assert ended.value.code == 1
+    assert ended.value.code == 2
     echo(echo_table)
     printed = {}
     for stream in ("stdout", "stderr"):

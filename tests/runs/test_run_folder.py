@@ -77,7 +77,7 @@ def test_what_changes_the_mathematics_is_refused(override: str, tmp_path: Path) 
         "trainer.log_every_n_steps=1",
         "callbacks.samples=null",
         "~callbacks.learning_rate",
-        "callbacks.recent.train_time_interval.minutes=1",
+        "callbacks.last.every_n_minutes=1",
     ],
 )
 def test_length_device_folders_and_logging_may_change(override: str, tmp_path: Path) -> None:

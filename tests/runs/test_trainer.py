@@ -68,7 +68,7 @@ def test_runs_that_would_come_to_nothing_raise(override: str, message: str, tmp_
 def test_a_run_without_validation_needs_the_last_checkpoint(tmp_path: Path) -> None:
     unvalidated = "trainer.limit_val_batches=0"
     build_trainer(compose_train(tmp_path, unvalidated))
-    build_trainer(compose_train(tmp_path, "callbacks.last=null", "callbacks.recent=null"))
-    both = (unvalidated, "callbacks.last=null", "callbacks.recent=null")
+    build_trainer(compose_train(tmp_path, "callbacks.last=null"))
+    both = (unvalidated, "callbacks.last=null")
     with pytest.raises(ValueError, match=r"needs callbacks\.last, or callbacks\.best and"):
         build_trainer(compose_train(tmp_path, *both))

@@ -24,7 +24,7 @@ def flip(path: Path) -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of 3 steps, whose last checkpoint has replaced another one."""
     folder = tmp_path_factory.mktemp("run")
-    often = "callbacks.recent.train_time_interval.minutes=1e-5"
+    often = "callbacks.last.every_n_minutes=1e-5"
     train(compose_train(folder, "trainer.max_steps=3", "callbacks.samples=null", often))
     return folder
 
@@ -37,7 +37,7 @@ def test_a_run_goes_on_from_the_previous_checkpoint(
     flip(folder.last)
     steps = glow.checkpoint.steps_done(previous_of(folder.last))
     assert 0 < steps < 3 + 1
-    often = "callbacks.recent.train_time_interval.minutes=1e-5"
+    often = "callbacks.last.every_n_minutes=1e-5"
     train(compose_train(tmp_path, "trainer.max_steps=5", "callbacks.samples=null", often))
     output = capsys.readouterr().out
     reason = f"because {folder.last} is damaged or missing"

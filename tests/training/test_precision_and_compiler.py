@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import glow
-from glow.bijections import AffineCoupling, Memory
+from glow.bijections import AffineCoupling, Memory, full_precision
 from glow.data import Digits
 from glow.likelihood import bits_per_dim, standard_normal_log_prob
 from glow.nets import CouplingNet
@@ -63,7 +63,8 @@ def test_bfloat16_networks_cost_little_on_trained_weights(device: str) -> None:
             loss(model, images[torch.randint(1200, (64,))]).backward()
         optimizer.step()
     with torch.no_grad():
-        exact = bits(model, images)
+        with full_precision(images):  # on a GPU without TF32
+            exact = bits(model, images)
         with torch.autocast(device, torch.bfloat16):
             lowered = bits(model, images)
             half = torch.full(images.shape, 0.5, device=device)
@@ -78,8 +79,11 @@ def test_bfloat16_networks_cost_little_on_trained_weights(device: str) -> None:
 @pytest.mark.parametrize("memory", ["recompute", "reverse"])
 def test_gradients_do_not_depend_on_the_memory_policy(memory: Memory, device: str) -> None:
     images = digits(16).to(device)
-    retained = gradients(small_glow(n_steps=32).to(device), images)
-    assert distance(gradients(small_glow(memory, n_steps=32).to(device), images), retained) < 1e-4
+    # On a GPU TF32 rounds what is recomputed as coarsely as what is kept, but not alike: 3e-3.
+    with full_precision(images):
+        retained = gradients(small_glow(n_steps=32).to(device), images)
+        others = gradients(small_glow(memory, n_steps=32).to(device), images)
+    assert distance(others, retained) < 1e-4
 
 
 class CountingBackend:

@@ -50,16 +50,32 @@ class CSVLogger(Logger):
         with self.path.open("a", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(row)
 
+    @rank_zero_only
+    def forget_from(self, step: int) -> None:
+        """Drop the rows of a step and of all later ones, which a resumed run logs again.
+
+        Args:
+            step: The first step to drop: how many steps the checkpoint has seen.
+        """
+        rows = _read(self.path)
+        kept = [row for row in rows if int(row["step"] or 0) < step]
+        if len(kept) < len(rows):
+            self._write(list(rows[0]), kept)
+
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: ``config.yaml`` has them."""
 
     def _add_columns(self, names: list[str]) -> None:
         rows = _read(self.path)
         self._columns = sorted({*names, *(name for row in rows for name in row)})
+        self._write(self._columns, rows)
+
+    def _write(self, columns: list[str], rows: list[dict[str, str]]) -> None:
+        """Replace the file as a whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(f"{self.path.name}.part")
         with unfinished.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self._columns)
+            writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
             file.flush()

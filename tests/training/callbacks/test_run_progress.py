@@ -22,7 +22,7 @@ def test_a_run_says_what_it_does_and_how_far_it_is(
     printed = capsys.readouterr().out
     header = (
         "model: Glow, [\\d,]+ parameters, latents 2x4x4, 8x2x2",
-        "memory: about \\d+ kB for weights, .* and [\\d.]+ MB for the activations",
+        "memory: about \\d+ kB for weights, .* and [\\d.]+ [kM]B for the activations",
         "on: 1 x .*, precision 32-true",
         "steps: 6 steps of 64 images",
         f"folder: {tmp_path}; the same command with run_dir={tmp_path} resumes the run",

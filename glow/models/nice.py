@@ -1,6 +1,5 @@
 """NICE, the first of the family: additive couplings of all pixels."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -8,10 +7,10 @@ from functools import partial
 import torch
 
 from glow.bijections import (
+    ActNorm,
     AdditiveCoupling,
     Bijection,
     Chain,
-    ElementwiseAffine,
     Flattened,
     LogisticToNormal,
     Permutation,
@@ -34,9 +33,10 @@ class NICE(ImageFlow):
 
         x -> [coupling -> permutation] x (K-1) -> coupling -> scaling -> latents
 
-    The first coupling parts the entries into even and odd ones. Nothing but the scaling changes
-    volume, and everything is one level, whose latents have the shape of the image, in another
-    order. Dinh et al. 2014.
+    The first coupling parts the entries into even and odd ones. Only the scaling changes volume. It
+    is an ``ActNorm`` of vectors, so each entry has a scale, and also a shift; they start from data,
+    where those of the paper start at 1: see ``initialize``. Everything is one level, whose latents
+    have the shape of the image, in another order. Dinh et al. 2014.
 
     The base of the paper is logistic. Here it is a last map from the logistic to the normal
     distribution, see ``LogisticToNormal``, so that every latent is N(0, 1), as in any other model.
@@ -72,19 +72,16 @@ class NICE(ImageFlow):
             )
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, got {n_steps}")
-        even_then_odd = Permutation(torch.arange(size).view(-1, 2).T.flatten())
-        steps = [[permutation(size), coupling(size)] for _ in range(n_steps)]
-        mixing = itertools.chain([even_then_odd, coupling(size)], *steps[1:])
-        parts: list[Bijection] = [Flattened(Chain(*mixing))]
-        parts.append(ElementwiseAffine(image_shape, shift=False))
-        if logistic:
-            parts.append(LogisticToNormal())
+        parts: list[Bijection] = [Permutation(torch.arange(size).view(-1, 2).T.flatten())]
+        for step in range(n_steps):
+            parts += [permutation(size)] if step else []
+            parts.append(coupling(size))
+        mixing = Flattened(Chain(*parts, ActNorm(size)))
+        level: Bijection = Chain(mixing, LogisticToNormal()) if logistic else mixing
         super().__init__(
             image_shape,
             dequantizer(n_bits),
-            MultiScaleFlow(
-                [Chain(*parts)], [], StandardPrior(image_shape[0]), [tuple(image_shape)]
-            ),
+            MultiScaleFlow([level], [], StandardPrior(image_shape[0]), [tuple(image_shape)]),
             config={
                 "image_shape": list(image_shape),
                 "n_bits": n_bits,

@@ -17,7 +17,6 @@ from glow import ImageFlow
 from glow.bijections import Memory
 from glow.checkpoint import describe
 from glow.likelihood import standard_normal_log_prob
-from glow.models import NICE
 from glow.training.compilation import compile_steps
 from tests.small_models import BASELINES, mlp, nice, perturb, real_nvp, residual
 
@@ -29,6 +28,11 @@ def built(make: Callable[..., ImageFlow], images: Tensor, n_bits: int = 8) -> Im
     model = make(images.shape[1:], n_bits)
     model.initialize(images)
     return perturb(model, 0.05)
+
+
+def vectors_of(model: ImageFlow) -> Any:
+    """Return the chain of vectors in a NICE with a normal base."""
+    return parts_of(model).bijection
 
 
 def parts_of(model: ImageFlow) -> Any:
@@ -64,8 +68,6 @@ def test_the_probabilities_of_all_images_sum_to_the_mass_of_the_image_cube(name:
     """Two levels need 16 pixels, which are too many to count."""
     images = torch.cartesian_prod(*[torch.tensor([0, 128])] * 4).to(torch.uint8).view(16, 1, 2, 2)
     model = built(BASELINES[name], images, n_bits=1).double()
-    if isinstance(model, NICE):  # whose base is wider than the cube at first
-        parts_of(model)[1].log_scale.data.fill_(1.5)
     grid = (torch.arange(8, dtype=torch.float64) + 0.5) / 8
     noise = torch.cartesian_prod(*[grid] * 4).view(-1, 1, 2, 2)
     with torch.no_grad():
@@ -234,19 +236,20 @@ def test_a_model_without_steps_of_flow_cannot_be_compiled() -> None:
 
 def test_nice_changes_volume_by_its_scaling_alone() -> None:
     images = random_images(3, 1, 4, 4)
-    model = perturb(nice((1, 4, 4), logistic=False))
+    model = built(partial(nice, logistic=False), images)
     _, log_det = model(images)
-    expected = parts_of(model)[1].log_scale.sum() - 16 * math.log(256)
+    scaling = vectors_of(model)[-1]
+    expected = scaling.log_scale_factor * scaling.log_scale.sum() - 16 * math.log(256)
     torch.testing.assert_close(log_det, expected.expand(3))
 
 
 def test_the_first_coupling_of_nice_keeps_the_even_entries() -> None:
     model = perturb(nice((1, 4, 6), n_steps=1, logistic=False))
-    mixing = parts_of(model)[0]
-    x = torch.randn(2, 1, 4, 6)
-    y, _ = mixing(x)
-    torch.testing.assert_close(y.flatten(1)[:, :12], x.flatten(1)[:, 0::2])
-    assert (y.flatten(1)[:, 12:] != x.flatten(1)[:, 1::2]).all()
+    x = torch.randn(2, 24)
+    order, coupling, _ = vectors_of(model)
+    y, _ = coupling(order(x)[0])
+    torch.testing.assert_close(y[:, :12], x[:, 0::2])
+    assert (y[:, 12:] != x[:, 1::2]).all()
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3])

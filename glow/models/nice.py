@@ -45,7 +45,7 @@ class NICE(ImageFlow):
         image_shape: The shape (C,H,W) of an image; the number of its entries must be even.
         n_bits: How many bits of a pixel the model sees, from 1 to 8.
         n_steps: The number of couplings, K.
-        permutation: Builds what is between two couplings. The reversed order exchanges the halves.
+        permutation: Builds the permutation between two couplings; reversal exchanges the halves.
         coupling: Builds a coupling of vectors.
         logistic: Whether the base is logistic; otherwise it is normal.
         dequantizer: Builds the dequantizer, from ``n_bits``.

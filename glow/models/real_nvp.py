@@ -34,7 +34,8 @@ class RealNVP(ImageFlow):
     two halves change places. A step is that of Glow, ``FlowStep``, with a fixed permutation that
     chooses the mask. So a coupling with a checkerboard mask is a coupling of squeezed channels, see
     ``Checkerboard``, and ActNorm stands where the paper normalizes by batches, which would make the
-    density of an image depend on its batch. What leaves a level is N(0, 1) as it is.
+    density of an image depend on its batch. The channels that leave a level are N(0, 1), without a
+    learned prior.
 
     Dinh et al. 2017, sections 3.4 to 3.7 and 4.1, whose CIFAR-10 model is the default. A new model
     must be initialized from data before it trains: see ``initialize``.
@@ -97,5 +98,5 @@ class RealNVP(ImageFlow):
 
 
 def _order_of_channels(channels: int) -> Bijection:
-    """Return what leads from ``Checkerboard`` back to an order whose halves are channels."""
+    """Return the permutation from ``Checkerboard`` back to an order whose halves are channels."""
     return Inverse(Checkerboard(channels))

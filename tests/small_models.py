@@ -1,20 +1,33 @@
 """Models that are small enough to test, moved off their initial values."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from glow import Glow
-from glow.bijections import AffineCoupling
+from glow import Glow, ImageFlow
+from glow.bijections import AdditiveCoupling, AffineCoupling, TanhCoupling
 from glow.data import Digits
-from glow.nets import CouplingNet
+from glow.models import NICE, RealNVP
+from glow.nets import MLP, CouplingNet, ResidualNet
 
 Module = TypeVar("Module", bound=nn.Module)
 
 net = partial(CouplingNet, width=5)
 affine = partial(AffineCoupling, net=net)
+mlp = partial(MLP, width=7)
+residual = partial(ResidualNet, width=5, n_blocks=1)
+nice = partial(NICE, n_steps=3, coupling=partial(AdditiveCoupling, net=mlp))
+real_nvp = partial(RealNVP, n_steps=2, coupling=partial(TanhCoupling, net=residual))
+
+BASELINES: dict[str, Callable[..., ImageFlow]] = {
+    "nice": nice,
+    "nice with a normal base": partial(nice, logistic=False),
+    "real_nvp of one level": partial(real_nvp, n_levels=1),
+    "real_nvp of two levels": partial(real_nvp, n_levels=2),
+}
 
 
 def perturb(module: Module, scale: float = 0.1) -> Module:

@@ -5,15 +5,18 @@ from glow.bijections.actnorm_linear import ActNormLinear
 from glow.bijections.autoregressive import MaskedAutoregressive
 from glow.bijections.bijection import Bijection, per_channel, sum_per_example, zero_log_det
 from glow.bijections.chain import Chain
+from glow.bijections.checkerboard import Checkerboard
 from glow.bijections.continuous import FFJORD, ContinuousFlow
 from glow.bijections.coupling import AdditiveCoupling, AffineCoupling, Coupling, NetFactory
 from glow.bijections.elementwise_affine import ElementwiseAffine
+from glow.bijections.flattened import Flattened
 from glow.bijections.folded_chain import FoldedChain
 from glow.bijections.folding import Foldable, Folded, Setting, fold
 from glow.bijections.frozen import Freezable, freeze
 from glow.bijections.gaussian import degaussianize, gaussianize
 from glow.bijections.inverse import Inverse, inverse_and_log_det
 from glow.bijections.linear import FixedLinear, InvertibleLinear, LULinear, PlainLinear
+from glow.bijections.logistic import LogisticToNormal
 from glow.bijections.memory import Memory, RecomputingChain, ReversibleChain, build_chain, drift
 from glow.bijections.orthogonal import OrthogonalLinear
 from glow.bijections.permutation import Permutation, ReversePermutation, ShufflePermutation
@@ -25,6 +28,7 @@ from glow.bijections.sigmoid import Logit, Sigmoid
 from glow.bijections.spline import RationalQuadraticSpline
 from glow.bijections.split import Split
 from glow.bijections.squeeze import Squeeze
+from glow.bijections.tanh_coupling import LearnedTanh, TanhCoupling
 from glow.bijections.transform import Affine, Transform
 from glow.bijections.transform_coupling import TransformCoupling
 
@@ -37,11 +41,13 @@ __all__ = [
     "AffineCoupling",
     "Bijection",
     "Chain",
+    "Checkerboard",
     "ContinuousFlow",
     "Coupling",
     "ElementwiseAffine",
     "FixedAffine",
     "FixedLinear",
+    "Flattened",
     "Foldable",
     "Folded",
     "FoldedChain",
@@ -49,6 +55,8 @@ __all__ = [
     "Inverse",
     "InvertibleLinear",
     "LULinear",
+    "LearnedTanh",
+    "LogisticToNormal",
     "Logit",
     "MaskedAutoregressive",
     "Memory",
@@ -67,6 +75,7 @@ __all__ = [
     "Sigmoid",
     "Split",
     "Squeeze",
+    "TanhCoupling",
     "Transform",
     "TransformCoupling",
     "build_chain",

@@ -27,37 +27,39 @@ class Sigmoid(Bijection):
 
 
 class Logit(Bijection):
-    """Map every entry from [0, 1] to the real line: ``y = logit(m + (1 - 2m) x)``.
+    """Map every entry from [l, l + 1] to the real line: ``y = logit(m + (1 - 2m) (x - l))``.
 
     The margin m keeps the ends of the interval away from infinity, as in RealNVP (Dinh et al. 2017,
     section 4.1). With p for the argument of the logit, ``log_det = -sum(log p + log(1 - p)) + D
     log(1 - 2m)``. Both directions are fast.
 
-    Without a margin, 0 and 1 count as the nearest numbers between them, so results are finite.
-    Entries outside of [0, 1] have no logit, and become NaN.
+    Without a margin, the ends count as the nearest numbers between them, so results are finite.
+    Entries outside of the interval have no logit, and become NaN.
 
     Args:
         margin: m, from 0 to below 0.5.
+        low: l, the lower end of the interval: 0, or -0.5 for what a dequantizer returns.
 
     Raises:
         ValueError: If the margin is out of range.
     """
 
-    def __init__(self, margin: float = 0.0) -> None:
+    def __init__(self, margin: float = 0.0, low: float = 0.0) -> None:
         super().__init__()
         if not 0 <= margin < 0.5:
             raise ValueError(f"margin must be at least 0 and below 0.5, got {margin}")
         self.margin = margin
+        self.low = low
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Apply the logit to every entry of (B, ...)."""
         scale = 1 - 2 * self.margin
-        y = _logit(self.margin + scale * x)
+        y = _logit(self.margin + scale * (x - self.low))
         return y, _log_slope_of_logit(y) + x[0].numel() * math.log(scale)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Apply the sigmoid, and undo the margin."""
-        return (y.sigmoid() - self.margin) / (1 - 2 * self.margin)
+        return (y.sigmoid() - self.margin) / (1 - 2 * self.margin) + self.low
 
 
 def _logit(p: Tensor) -> Tensor:

@@ -12,9 +12,12 @@ from glow.models.glow import (
 )
 from glow.models.image_flow import ImageFlow
 from glow.models.multi_scale_flow import MultiScaleFlow, latent_shapes
+from glow.models.nice import NICE
+from glow.models.real_nvp import RealNVP
 from glow.models.top_prior import ClassConditionalPrior, LearnedPrior, StandardPrior, TopPrior
 
 __all__ = [
+    "NICE",
     "Base",
     "BijectionFactory",
     "ClassConditionalPrior",
@@ -26,6 +29,7 @@ __all__ = [
     "LearnedPrior",
     "Level",
     "MultiScaleFlow",
+    "RealNVP",
     "StandardLogistic",
     "StandardNormal",
     "StandardPrior",

@@ -113,10 +113,6 @@ class Glow(ImageFlow):
         dequantizer: DequantizerFactory = UniformDequantizer,
         memory: Memory = "keep",
     ) -> None:
-        if len(image_shape) != 3 or min(image_shape) < 1:
-            raise ValueError(
-                f"image_shape must be (channels, height, width), each at least 1, got {image_shape}"
-            )
         shapes = latent_shapes(image_shape, n_levels)
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, got {n_steps}")

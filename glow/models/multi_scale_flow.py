@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from glow.bijections import Bijection, Split
+from glow.bijections import Bijection
 from glow.latents import Latents
 from glow.models.top_prior import TopPrior
 
@@ -19,7 +19,7 @@ class MultiScaleFlow(nn.Module):
 
     Args:
         levels: One bijection per level, finest first.
-        splits: What factors out half of the channels after each level but the last.
+        splits: One bijection after each level but the last, half of whose channels leaves.
         top: The prior of what is left.
         latent_shapes: The shape (C_l,H_l,W_l) of every latent, finest first.
     """
@@ -27,7 +27,7 @@ class MultiScaleFlow(nn.Module):
     def __init__(
         self,
         levels: Sequence[Bijection],
-        splits: Sequence[Split],
+        splits: Sequence[Bijection],
         top: TopPrior,
         latent_shapes: Sequence[tuple[int, ...]],
     ) -> None:
@@ -130,11 +130,15 @@ def latent_shapes(image_shape: Sequence[int], n_levels: int) -> list[tuple[int, 
         One shape (C_l,H_l,W_l) per level, finest first.
 
     Raises:
-        ValueError: If height or width cannot be halved once per level.
+        ValueError: If it is no shape, or height or width cannot be halved once per level.
 
     >>> latent_shapes((3, 32, 32), 3)
     [(6, 16, 16), (12, 8, 8), (48, 4, 4)]
     """
+    if len(image_shape) != 3 or min(image_shape) < 1:
+        raise ValueError(
+            f"image_shape must be (channels, height, width), each at least 1, got {image_shape}"
+        )
     channels, height, width = image_shape
     largest = 0
     while height % 2 ** (largest + 1) == 0 and width % 2 ** (largest + 1) == 0:

@@ -54,7 +54,15 @@ class MLP(nn.Module):
 
         Returns:
             Features (B,O).
+
+        Raises:
+            ValueError: If x is no vector.
         """
+        if x.ndim != 2:
+            raise ValueError(
+                f"an MLP needs vectors (B,C), got {tuple(x.shape)}; images need a network of "
+                "convolutions"
+            )
         h = self.first(x)
         if self.labels is not None:
             h = h + self.labels(context, len(h))

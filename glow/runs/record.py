@@ -1,6 +1,7 @@
 """The record: the results of finished runs and sweeps, as small JSON files in the repository."""
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ def sweep_record(path: Path, panels: str | None, lines: str) -> dict[str, Any]:
                 "runs": len(cell.runs),
                 "bits_per_dim": cell.mean,
                 "spread": cell.std,
+                "parameters": cell.runs[0].summary["parameters"],
+                "steps": round(statistics.mean(run.summary["steps"] for run in cell.runs)),
                 "curves": [run.curve for run in cell.runs],
             }
             for cell in found

@@ -68,7 +68,16 @@ def runs_table(records: Sequence[Record]) -> str:
 
 
 def sweep_table(record: Record) -> str:
-    """Return the mean and the spread of every cell of a sweep, lines by panels."""
+    """Return the mean and the spread of every cell of a sweep, lines by panels.
+
+    Without panels, the lines may differ in their models, whose sizes follow.
+    """
+    if record["panels"] is None:
+        rows = [
+            [cell["line"], _mean(cell), f"{cell['parameters']:,}", f"{cell['steps']:,}"]
+            for cell in record["cells"]
+        ]
+        return _table([record["lines"], "bits/dim", "parameters", "steps"], rows)
     cells = {(cell["panel"], cell["line"]): cell for cell in record["cells"]}
     panels = list(dict.fromkeys(panel for panel, _ in cells))
     rows = []

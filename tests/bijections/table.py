@@ -15,9 +15,12 @@ from glow.bijections import (
     AffineCoupling,
     Bijection,
     Chain,
+    Checkerboard,
     ContinuousFlow,
     ElementwiseAffine,
+    Flattened,
     Inverse,
+    LogisticToNormal,
     Logit,
     LULinear,
     MaskedAutoregressive,
@@ -31,19 +34,19 @@ from glow.bijections import (
     Sigmoid,
     Split,
     Squeeze,
+    TanhCoupling,
     TransformCoupling,
 )
 from glow.bijections.scale_map import floored_sigmoid, tanh_exp
 from glow.models import ClassConditionalPrior, FlowStep, LearnedPrior, Level, StandardPrior
-from glow.nets import MADE, MLP, ZeroConv2d, ZeroLinear
-from tests.small_models import affine, net, perturb
+from glow.nets import MADE, ZeroConv2d, ZeroLinear
+from tests.small_models import affine, mlp, net, perturb, residual
 
 BATCH = 3
 IMAGE = (4, 4, 2)  # (C,H,W)
 VECTOR = (6,)
 LABELS = torch.arange(BATCH) % 2
 
-mlp = partial(MLP, width=7)
 made = partial(MADE, width=7)
 smooth = partial(mlp, activation=torch.tanh)
 vector_affine = partial(AffineCoupling, net=mlp)
@@ -95,12 +98,29 @@ TABLE: dict[str, Row] = {
     "affine coupling, floored": Row(lambda: affine(4, scale_map=floored_sigmoid)),
     "affine coupling, tanh-exp": Row(lambda: affine(4, scale_map=tanh_exp)),
     "affine coupling, zero padding": Row(lambda: affine(4, net=partial(net, edge_indicator=False))),
+    "checkerboard": Row(lambda: Checkerboard(4)),
+    "coupling with a checkerboard mask": Row(
+        lambda: Chain(Squeeze(), Checkerboard(4), affine(4), Inverse(Checkerboard(4))), (1, 4, 6)
+    ),
+    "affine coupling, learned tanh, residual": Row(lambda: TanhCoupling(4, residual)),
+    "affine coupling, learned tanh, residual, given labels": Row(
+        lambda: TanhCoupling(4, partial(residual, n_classes=2)), context=LABELS
+    ),
+    "flattened": Row(lambda: Flattened(AdditiveCoupling(32, mlp))),
+    "flattened, given labels": Row(
+        lambda: Flattened(AdditiveCoupling(32, partial(mlp, n_classes=2))), context=LABELS
+    ),
+    "logistic to normal": Row(LogisticToNormal),
+    "logistic to normal, of vectors": Row(LogisticToNormal, VECTOR),
     "element-wise affine": Row(lambda: ElementwiseAffine(IMAGE)),
     "element-wise affine of vectors, no shift": Row(
         lambda: ElementwiseAffine(6, shift=False), VECTOR
     ),
     "sigmoid and logit": Row(lambda: Chain(Sigmoid(), Logit())),
     "sigmoid and logit with a margin": Row(lambda: Chain(Sigmoid(), Logit(0.01)), VECTOR),
+    "logit of what is around 0": Row(
+        lambda: Chain(Inverse(Logit(low=-0.5)), Logit(0.01, low=-0.5))
+    ),
     "orthogonal": Row(lambda: OrthogonalLinear(4)),
     "orthogonal map of vectors, 2 reflections": Row(lambda: OrthogonalLinear(6, 2), VECTOR),
     "planar": Row(lambda: Planar(6), VECTOR),

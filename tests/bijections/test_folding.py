@@ -25,8 +25,8 @@ from glow.bijections import (
 from glow.bijections.scale_map import floored_sigmoid
 from glow.models import FlowStep
 from glow.nets import MLP, CouplingNet
-from tests.bijections.table import LABELS, TABLE, example, make, mlp, vector_affine
-from tests.small_models import affine, net, perturb
+from tests.bijections.table import LABELS, TABLE, example, make, vector_affine
+from tests.small_models import affine, mlp, net, perturb
 
 
 def results(

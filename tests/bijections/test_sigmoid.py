@@ -62,3 +62,10 @@ def test_an_entry_outside_of_the_unit_interval_becomes_nan() -> None:
 def test_a_margin_out_of_range_raises(margin: float) -> None:
     with pytest.raises(ValueError, match=f"at least 0 and below 0.5, got {margin}"):
         Logit(margin)
+
+
+def test_the_interval_of_the_logit_can_be_moved() -> None:
+    x = torch.rand(3, 4, dtype=torch.float64)
+    for found, expected in zip(Logit(0.05, low=-0.5)(x - 0.5), Logit(0.05)(x), strict=True):
+        torch.testing.assert_close(found, expected)
+    assert Logit(low=-0.5)(torch.tensor([[0.6]]))[0].isnan()

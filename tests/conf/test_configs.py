@@ -7,7 +7,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from glow import Glow
+from glow import ImageFlow
 from glow.checkpoint import describe
 from glow.data import ImageDataModule
 from glow.runs.building import build
@@ -32,6 +32,7 @@ OPTIONS = [
     for group in ("model", *GROUPS, "data", "callbacks", "logger", "recipe")
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
+GLOWS = ("model=glow", "model=tiny")
 SCALE_MAPS = [
     f"model/coupling/scale_map={path.stem}"
     for path in sorted((CONF / "model" / "coupling" / "scale_map").glob("*.yaml"))
@@ -51,11 +52,12 @@ def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
     "option", [*OPTIONS, *SCALE_MAPS, *(f"experiment={name}" for name in EXPERIMENTS)]
 )
 def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
-    config = composed("train", tmp_path, "model.n_levels=2", option)
+    levels = [] if "nice" in option else ["model.n_levels=2"]
+    config = composed("train", tmp_path, option, *levels)
     OmegaConf.resolve(config)
     with torch.device("meta"):
         model = build(config.model, "model")
-    assert isinstance(model, Glow)
+    assert isinstance(model, ImageFlow)
     describe(model)  # so that its checkpoints can be loaded
     parameter = torch.nn.Parameter(torch.ones(1))
     optimizer = build(config.optimizer, "optimizer")([parameter])
@@ -73,7 +75,8 @@ def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
 def all_choices() -> list[list[str]]:
     """Return as few lists of overrides as hold every option, with one of each group in a list."""
     groups: dict[str, list[str]] = {}
-    for option in OPTIONS:
+    baselines = {o for o in OPTIONS if o.startswith("model=")} - {*GLOWS}  # of other parts
+    for option in (o for o in OPTIONS if o not in baselines):
         groups.setdefault(option.partition("=")[0], []).append(option)
     del groups["recipe"]  # which choose from several of the others
     most = max(map(len, groups.values()))
@@ -95,6 +98,43 @@ def test_every_experiment_takes_every_choice(
         build(config[group], group)
     with torch.device("meta"):
         build(config.model, "model")
+
+
+@pytest.mark.parametrize(
+    ("model", "groups"),
+    [
+        ("nice", ("permutation", "coupling", "coupling/net", "dequantizer")),
+        ("real_nvp", ("coupling", "coupling/net", "dequantizer")),
+    ],
+)
+@pytest.mark.parametrize("data", ["digits", "mnist", "cifar10"])
+def test_a_baseline_takes_the_choices_of_its_groups(
+    model: str, groups: tuple[str, ...], data: str, tmp_path: Path
+) -> None:
+    options = [o for o in OPTIONS if o.partition("=")[0] in {f"model/{g}" for g in groups}]
+    assert len(options) >= 8
+    for option in options:
+        config = composed("train", tmp_path, f"model={model}", f"data={data}", option)
+        OmegaConf.resolve(config)
+        with torch.device("meta"):
+            assert build(config.model, "model").image_shape == tuple(config.data.image_shape)
+
+
+def test_the_baselines_have_equal_seconds_and_equal_parameters(tmp_path: Path) -> None:
+    folder = CONF / "experiment" / "baselines"
+    for data in ("mnist", "cifar10"):
+        sizes, shared = {}, []
+        for path in (folder / data).glob("*.yaml"):
+            config = composed("train", tmp_path, f"experiment=baselines/{data}/{path.stem}")
+            with torch.device("meta"):
+                model = build(config.model, "model")
+            sizes[path.stem] = sum(p.numel() for p in model.parameters())
+            assert f"# Cost      {sizes[path.stem]:,} parameters" in path.read_text()
+            shared.append([config[k] for k in ("data", "optimizer", "scheduler", "trainer")])
+        assert all(choices == shared[0] for choices in shared)
+        assert sizes.pop("nice_wide") > 1e6
+        assert max(sizes.values()) < 1.03 * min(sizes.values())
+        assert len(sizes) == 3
 
 
 def test_actnorm_is_initialized_on_at_least_256_images(tmp_path: Path) -> None:

@@ -36,3 +36,8 @@ def test_the_activation_is_a_choice() -> None:
     net = perturb(MLP(3, 4, depth=1, activation=torch.tanh))
     x = torch.randn(2, 3)
     torch.testing.assert_close(net(x), net.last(torch.tanh(net.first(x))))
+
+
+def test_images_raise() -> None:
+    with pytest.raises(ValueError, match=r"an MLP needs vectors \(B,C\), got \(2, 3, 4, 4\)"):
+        MLP(3, 4)(torch.zeros(2, 3, 4, 4))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glow.runs.record import RESULTS, command
-from glow.runs.report import fill, runs_table, tables
+from glow.runs.report import fill, runs_table, sweep_table, tables
 from tests.paths import ROOT
 from tests.running import call
 
@@ -44,6 +44,18 @@ def test_a_run_has_its_command_and_its_cost() -> None:
     [row] = runs_table([{**RUN, "paper": None, "seconds": 71.4}]).splitlines()[2:]
     assert row.startswith("| - |")
     assert "1 min 11 s on cpu" in row
+
+
+def test_a_sweep_without_panels_says_how_large_its_models_are() -> None:
+    cell = {"panel": "", "line": "nice", "runs": 3, "bits_per_dim": 4.4804, "spread": 0.0127}
+    record = {
+        "panels": None,
+        "lines": "model",
+        "cells": [{**cell, "parameters": 58000, "steps": 1234}],
+    }
+    heading, _, row = sweep_table(record).splitlines()
+    assert heading == "| model | bits/dim | parameters | steps |"
+    assert row == "| nice | 4.480 ± 0.013 (3) | 58,000 | 1,234 |"
 
 
 def test_tables_without_a_place_raise(tmp_path: Path) -> None:

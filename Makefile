@@ -1,13 +1,13 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format data figures sweep bench results lock locked clean
+.PHONY: help setup train test test-faults lint format data figures sweep bench results lock locked clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 CHECK_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/installed ## make .venv and install what training needs
 
@@ -16,6 +16,9 @@ train: setup ## train Glow on real digits, evaluate it, draw its figures (2 minu
 
 test: lint ## lint, check the types, and run the tests; the report goes to build/tests.xml
 	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope --junitxml=build/tests.xml
+
+test-faults: .venv/installed-dev ## kill runs, fill disks, break files, and see that nothing is lost (20 minutes)
+	$(BIN)/pytest -m faults --junitxml=build/faults.xml
 
 lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/ruff check

@@ -64,3 +64,18 @@ class Slow(Callback):
 
     def on_train_batch_start(self, *args: Any) -> None:
         time.sleep(self.seconds)
+
+
+class Poison(Callback):
+    """Put a NaN into the gradient of one step.
+
+    Args:
+        step: The step.
+    """
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_after_backward(self, trainer: Trainer, pl_module: Any) -> None:
+        if trainer.global_step == self.step:
+            next(pl_module.parameters()).grad.fill_(float("nan"))

@@ -75,11 +75,19 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-ALL_MOMENTS = [("averages", moment) for moment in MOMENTS]
-SOME = [(kind, moment) for kind in KINDS for moment in ("step", "validation") if kind != "averages"]
+QUICK = [("averages", moment) for moment in ("step", "validation", "last step")]
+LONG = [
+    pytest.param(kind, moment, marks=pytest.mark.faults)
+    for kind, moments in {
+        **dict.fromkeys(KINDS, ("step", "validation")),
+        "averages": MOMENTS,
+    }.items()
+    for moment in moments
+    if (kind, moment) not in QUICK
+]
 
 
-@pytest.mark.parametrize(("whole", "moment"), [*ALL_MOMENTS, *SOME], indirect=["whole"])
+@pytest.mark.parametrize(("whole", "moment"), [*QUICK, *LONG], indirect=["whole"])
 def test_a_stopped_run_ends_like_one_that_was_not(moment: str, whole: Path, tmp_path: Path) -> None:
     options = (*OPTIONS, *KINDS[whole.name])
     # What shows progress may differ when a run resumes.

@@ -11,6 +11,7 @@ from glow.models.glow import (
     TopFactory,
 )
 from glow.models.image_flow import ImageFlow
+from glow.models.layered_density import LayeredDensity
 from glow.models.multi_scale_flow import MultiScaleFlow, latent_shapes
 from glow.models.top_prior import ClassConditionalPrior, LearnedPrior, StandardPrior, TopPrior
 
@@ -23,6 +24,7 @@ __all__ = [
     "FlowStep",
     "Glow",
     "ImageFlow",
+    "LayeredDensity",
     "LearnedPrior",
     "Level",
     "MultiScaleFlow",

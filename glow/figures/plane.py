@@ -28,7 +28,7 @@ def density_sheet(
     density: LayeredDensity,
     target: Target,
     title: str,
-    n_samples: int = 4000,
+    n_samples: int = 2000,
     n_cells: int = 150,
     seed: int = 0,
 ) -> Figure:
@@ -49,7 +49,7 @@ def density_sheet(
     grids = _shown_stages(density)
     n_columns = 4
     n_rows = 1 + -(-len(grids) // n_columns)
-    figure = Figure(figsize=(2.1 * n_columns, 2.25 * n_rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(1.7 * n_columns, 1.9 * n_rows + 0.3), layout="constrained")
     panels = figure.subplots(n_rows, n_columns).flatten()
     for panel in panels:
         panel.axis("off")
@@ -69,7 +69,7 @@ def density_sheet(
     _draw_image(panels[3], learned, most, target.bound, "density of the flow")
     for panel, (name, lines) in zip(panels[n_columns:], grids.items(), strict=False):
         _draw_grid(panel, lines, target.bound, name)
-    figure.suptitle(shown_text(title, 250), fontsize=11, parse_math=False)
+    figure.suptitle(shown_text(title, 250), fontsize=9, parse_math=False)
     return figure
 
 
@@ -155,9 +155,8 @@ def _shown_stages(density: LayeredDensity) -> dict[str, Tensor]:
     lines = torch.cat([torch.stack([a, b], -1), torch.stack([b, a], -1)])
     path = stages(density, lines.flatten(0, 1))
     last = len(path) - 1
-    chosen = np.unique(np.linspace(0, last, min(len(path), MOST_STAGES)).round().astype(int))
-    names = {k: "the grid of the base" if k == 0 else f"after {k} of {last} layers" for k in chosen}
-    return {name: path[k].view_as(lines) for k, name in names.items()}
+    chosen = np.linspace(0, last, min(last, MOST_STAGES) + 1).round().astype(int)[1:]
+    return {f"grid after {k} of {last} layers": path[k].view_as(lines) for k in chosen}
 
 
 def _draw_grid(axes: Axes, lines: Tensor, bound: float, title: str) -> None:
@@ -168,7 +167,7 @@ def _draw_grid(axes: Axes, lines: Tensor, bound: float, title: str) -> None:
 
 def _draw_points(axes: Axes, points: Tensor, bound: float, title: str) -> None:
     x_1, x_2 = points.T.numpy()
-    axes.scatter(x_1, x_2, s=1.5, linewidths=0, color="black")
+    axes.scatter(x_1, x_2, s=1.2, linewidths=0, color="black")
     _frame(axes, bound, title)
 
 
@@ -179,7 +178,7 @@ def _draw_image(axes: Axes, values: Tensor, most: Tensor, bound: float, title: s
 
 def _frame(axes: Axes, bound: float, title: str) -> None:
     axes.set(xlim=(-bound, bound), ylim=(-bound, bound), aspect="equal")
-    axes.set_title(title, fontsize=8)
+    axes.set_title(title, fontsize=7)
 
 
 def _colored(values: Tensor, most: Tensor) -> NDArray[np.uint8]:

@@ -29,7 +29,7 @@ class NoisyCurves(Distribution):
         ValueError: If ``noise`` is not above 0.
     """
 
-    n_nodes: int = 192
+    n_nodes: int = 128
 
     def __init__(self, noise: float) -> None:
         if not 0 < noise < math.inf:
@@ -116,6 +116,8 @@ class TwoSpirals(NoisyCurves):
     Args:
         noise: The standard deviation of the noise.
     """
+
+    n_nodes = 192
 
     def __init__(self, noise: float = 0.1) -> None:
         super().__init__(noise)

@@ -11,7 +11,7 @@ ORDER = (
         *("glow.bijections", "glow.latents", "glow.likelihood", "glow.noise", "glow.sealed_file"),
         "glow.data",
     ),
-    ("glow.nets",),
+    ("glow.nets", "glow.targets"),
     ("glow.dequantizers",),
     ("glow.models",),
     ("glow.checkpoint",),

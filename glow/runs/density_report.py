@@ -91,5 +91,6 @@ def _draw(paths: Sequence[Path], folder: Path) -> Path:
         density = checkpoint.load_density(run.last)
         row[summary["flow"]] = figures.density_image(density.log_prob, target, N_CELLS)
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    sheet = figures.densities_table(rows, columns, "Densities on the plane, and flows that learned")
+    title = "Densities on the plane, and flows that learned them"
+    sheet = figures.densities_table(rows, columns, title)
     return figures.save(sheet, folder / "sheet.png")

@@ -7,7 +7,10 @@ from glow.targets.target import Distribution
 
 
 class Copies(Distribution):
-    """Vectors of n independent draws next to each other; entropy and log-density are sums.
+    """Vectors of n independent draws; entropy and log-density are sums.
+
+    A vector holds the first features of all draws, then the second ones, and so on. So a coupling,
+    which splits vectors in the middle, sees one feature of a pair when it transforms the other.
 
     Args:
         target: What is drawn.
@@ -23,8 +26,10 @@ class Copies(Distribution):
 
     def log_density(self, x: Tensor) -> Tensor:
         """Return the sum over the copies."""
-        return self.target.log_density(x.reshape(-1, self.target.features)).view(-1, self.n).sum(1)
+        draws = x.unflatten(1, (-1, self.n)).transpose(1, 2).flatten(0, 1)
+        return self.target.log_density(draws).view(-1, self.n).sum(1)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n vectors."""
-        return self.target.sample(n * self.n, generator).view(n, self.features)
+        draws = self.target.sample(n * self.n, generator)
+        return draws.unflatten(0, (n, self.n)).transpose(1, 2).flatten(1)

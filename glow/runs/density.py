@@ -249,6 +249,8 @@ def _finish(
         },
     )
     numbers = {name: value for name, value in summary.items() if isinstance(value, int | float)}
+    if "reverse_kl" in summary:
+        numbers["KL(flow || target)"] = summary["reverse_kl"]["mean"]
     print_numbers(f"{config.name}, held-out vectors", {**summary.get("test", {}), **numbers})
     echo(f"results in {folder.path}: summary.json, metrics.csv, checkpoints/, figures/")
     return summary.get("test", {}).get("nats")

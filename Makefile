@@ -1,13 +1,13 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-faults lint format data figures sweep bench results lock locked clean
+.PHONY: help setup train test test-faults lint format data figures sweep bench results lock locked clean density2d
 
 PYTHON ?= python3
 BIN := .venv/bin
 CHECK_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/installed ## make .venv and install what training needs
 
@@ -42,6 +42,13 @@ figures: setup ## draw samples, interpolations and levels of a run: make figures
 sweep: setup ## the permutations of the paper's figure 3 on the digits, two seeds (10 minutes)
 	$(BIN)/python experiments/train.py -m experiment=digits \
 		model/permutation=reverse,shuffle,invconv seed=0,1
+
+density2d: setup ## train nine flows on six densities on the plane: a sheet and a table (10 minutes)
+	$(BIN)/python experiments/density2d.py -m threads=1 steps=300 animation_frames=0 features=64 \
+		target=two_moons flow=linear,planar,radial,nice,real_nvp,maf,spline & \
+	$(BIN)/python experiments/density2d.py -m threads=1 steps=300 animation_frames=0 \
+		target=two_moons,checkerboard,rings,pinwheel,eight_gaussians,two_spirals \
+		flow=linear,planar,radial,nice,real_nvp,maf,iaf,spline,continuous && wait $$!
 
 bench: .venv/installed-bench ## measure time and memory next to a peer, and how fast batches load (10 minutes)
 	$(BIN)/python experiments/bench.py

@@ -7,12 +7,13 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from glow.models import ImageFlow
+from glow.bijections import Transform
+from glow.models import Density, ImageFlow
 from glow.sealed_file import BrokenFileError, check_seal, previous_of, save_sealed
 
 DESCRIPTION_KEY = "image_flow"  # where a checkpoint keeps how its model is built
@@ -21,9 +22,13 @@ TRUSTED = ("glow.bijections", "glow.nets", "glow.dequantizers", "glow.models")
 RAW_KEY = "current_model_state"  # where Lightning keeps the weights whose averages it stores
 PREFIX = "model."  # what the state_dict of an ImageFlowModule puts before the names of the model's
 
+Model = TypeVar("Model", ImageFlow, Density)
 
-def save(model: ImageFlow, path: str | Path) -> None:
+
+def save(model: ImageFlow | Density, path: str | Path) -> None:
     """Write a model to a file that ``load`` and ``torch.load(weights_only=True)`` can open.
+
+    The file of a density over vectors is opened by ``load_density``.
 
     Args:
         model: The model.
@@ -64,17 +69,44 @@ def load(
         ValueError: If the file holds no model, or one of an earlier layout, or with parts from
             elsewhere; or if there is no such device.
     """
+    return _load(path, ImageFlow, map_location, trusted, raw=raw)
+
+
+def load_density(path: str | Path, *, trusted: Sequence[str] = ()) -> Density:
+    """Rebuild a density over vectors on the CPU, in evaluation mode; see ``load``.
+
+    Args:
+        path: The file.
+        trusted: Further packages that may provide parts.
+
+    Returns:
+        The density.
+    """
+    return _load(path, Density, "cpu", trusted)
+
+
+def _load(
+    path: str | Path,
+    kind: type[Model],
+    device: str | torch.device,
+    trusted: Sequence[str],
+    *,
+    raw: bool = False,
+) -> Model:
     checkpoint = _read(path)
     model = build(checkpoint[DESCRIPTION_KEY], (*TRUSTED, *trusted))
-    if not isinstance(model, ImageFlow):
-        raise ValueError(f"{path} describes a {type(model).__name__}, which is not an ImageFlow")
+    if not isinstance(model, kind):
+        article = "an" if kind is ImageFlow else "a"
+        raise ValueError(
+            f"{path} describes a {type(model).__name__}, which is not {article} {kind.__name__}"
+        )
     state = model_state(checkpoint, raw=raw)
     model.to(next(value.dtype for value in state.values() if value.is_floating_point()))
     model.load_state_dict(state)
     try:
-        return model.to(map_location).eval()
+        return model.to(device).eval()
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"this machine has no device {map_location}: {error}") from error
+        raise ValueError(f"this machine has no device {device}: {error}") from error
 
 
 def holds_averages(path: str | Path) -> bool:
@@ -161,7 +193,7 @@ def describe(part: Any) -> Any:
         TypeError: If a part cannot be described, such as a lambda.
     """
     match part:
-        case ImageFlow():
+        case ImageFlow() | Density():
             if part.config is None:
                 raise ValueError(
                     f"this {type(part).__name__} cannot be saved: it is frozen, or was built from "
@@ -169,6 +201,9 @@ def describe(part: Any) -> Any:
                     "such as glow.Glow"
                 )
             return _description(type(part), part.config)
+        case Transform():
+            arguments = inspect.signature(type(part)).parameters
+            return _description(type(part), {name: getattr(part, name) for name in arguments})
         case functools.partial():
             if part.args:
                 raise TypeError(f"{part} has positional arguments: pass them as keywords")
@@ -231,7 +266,7 @@ def _resolve(name: str, trusted: Sequence[str]) -> Callable[..., Any]:
         target: Any = getattr(importlib.import_module(module), attribute, None)
     except ImportError as error:
         raise ValueError(f"the model has a part {name}, but there is no {module}") from error
-    is_layer = inspect.isclass(target) and issubclass(target, nn.Module)
+    is_layer = inspect.isclass(target) and issubclass(target, nn.Module | Transform)
     # A module provides what it defines, not what it imports.
     if not (is_layer or inspect.isfunction(target)) or target.__module__ != module:
         raise ValueError(f"the model has a part {name}, which is no layer or function of {module}")

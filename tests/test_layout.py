@@ -12,7 +12,7 @@ ORDER = (
         "glow.interruption",
         "glow.data",
     ),
-    ("glow.nets",),
+    ("glow.nets", "glow.targets"),
     ("glow.dequantizers",),
     ("glow.models",),
     ("glow.checkpoint",),

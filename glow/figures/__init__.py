@@ -6,6 +6,7 @@ from glow.figures.image_table import animate, image_table, save
 from glow.figures.interpolation import corners, interpolation, moving_interpolation
 from glow.figures.levels import reconstructions, resamplings
 from glow.figures.likelihoods import likelihoods
+from glow.figures.plane import densities_table, density_image, density_sheet, flowing_points
 from glow.figures.samples import (
     PAPER_TEMPERATURES,
     neighbors,
@@ -21,6 +22,10 @@ __all__ = [
     "animate",
     "attributes",
     "corners",
+    "densities_table",
+    "density_image",
+    "density_sheet",
+    "flowing_points",
     "image_table",
     "interpolation",
     "likelihoods",

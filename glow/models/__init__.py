@@ -11,6 +11,7 @@ from glow.models.glow import (
     TopFactory,
 )
 from glow.models.image_flow import ImageFlow
+from glow.models.layered_density import LayeredDensity
 from glow.models.multi_scale_flow import MultiScaleFlow, latent_shapes
 from glow.models.nice import NICE
 from glow.models.real_nvp import RealNVP
@@ -26,6 +27,7 @@ __all__ = [
     "FlowStep",
     "Glow",
     "ImageFlow",
+    "LayeredDensity",
     "LearnedPrior",
     "Level",
     "MultiScaleFlow",

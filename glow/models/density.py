@@ -1,5 +1,8 @@
 """A density over vectors: a base distribution, and a flow."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -22,12 +25,17 @@ class Density(nn.Module):
     Args:
         base: The distribution of z.
         flow: The map from x to z.
+        config: The keyword arguments with which the class of the model builds this model again,
+            for checkpoints; None for a model that cannot be saved.
     """
 
-    def __init__(self, base: Base, flow: Bijection) -> None:
+    def __init__(
+        self, base: Base, flow: Bijection, config: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
         self.base = base
         self.flow = flow
+        self.config = None if config is None else dict(config)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return log p(x).

@@ -15,7 +15,7 @@ def choices(folder: Path) -> list[str]:
     """Return the choices for the group of a folder, without those for the groups inside of it."""
     defaults = [OmegaConf.load(path).get("defaults", []) for path in folder.glob("*.yaml")]  # type: ignore[arg-type]
     entries = [entry for entry in chain(*defaults) if isinstance(entry, DictConfig)]
-    inner = {group for entry in entries for group in entry}
+    inner = {str(group).partition("@")[0] for entry in entries for group in entry}
     names = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*.yaml")]
     return sorted(name.as_posix() for name in names if name.parts[0] not in {*inner, "shared"})
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from glow.runs.density_tables import costs_table, nats_table
+
 Record = Mapping[str, Any]
 PLACE = r"(<!-- table: {name} -->\n).*?(<!-- end of table -->)"
 PEER = "normflows"
@@ -19,6 +21,9 @@ def tables(folder: Path) -> dict[str, str]:
         by_kind.setdefault(record["kind"], []).append(record)
     found = {"runs": runs_table(by_kind.get("run", []))}
     found |= {f"sweep {r['name']}": sweep_table(r) for r in by_kind.get("sweep", [])}
+    if densities := [row for record in by_kind.get("densities", []) for row in record["rows"]]:
+        for name, lines in (("nats", nats_table(densities)), ("costs", costs_table(densities))):
+            found[f"densities, {name}"] = _table(lines[0], lines[1:])
     if benchmarks := by_kind.get("benchmark"):
         found |= {"speed": speed_table(benchmarks), "choices": choices_table(benchmarks)}
     return found

@@ -101,10 +101,14 @@ class SignalInbox:
 
 
 def _handle(handler: Any, signals: list[Any]) -> dict[int, Any]:
-    """Set a handler, if this is the main thread; return the handlers before."""
+    """Set a handler, if this is the main thread; return the handlers before.
+
+    Signals that whoever started the program lets it ignore stay ignored, as with ``nohup``.
+    """
     if threading.current_thread() is not threading.main_thread():
         return {}
-    return {signum: signal.signal(signum, handler) for signum in signals}
+    heard = [signum for signum in signals if signal.getsignal(signum) != signal.SIG_IGN]
+    return {signum: signal.signal(signum, handler) for signum in heard}
 
 
 def _restore(before: dict[int, Any]) -> None:

@@ -1,6 +1,7 @@
 """Fixtures: a seed, small models and their images."""
 
 import os
+import signal
 from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, each in one thread
@@ -15,6 +16,7 @@ from glow.models import ClassConditionalPrior
 from glow.nets import CouplingNet
 from tests.small_models import perturb
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs in the background ignore
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 

@@ -25,6 +25,16 @@ def test_a_signal_raises_with_its_status(signum: signal.Signals) -> None:
     assert signal.getsignal(signum) == before
 
 
+def test_ignored_signals_stay_ignored() -> None:
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        with signals_raised():
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_other_exits_pass() -> None:
     with pytest.raises(SystemExit) as ended, signals_raised():
         raise SystemExit(3)
@@ -34,6 +44,7 @@ def test_other_exits_pass() -> None:
 def test_an_inbox_keeps_the_first_signal_until_a_person_insists(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = signal.getsignal(signal.SIGINT)
     inbox = SignalInbox()
     inbox.open()
     try:
@@ -48,7 +59,7 @@ def test_an_inbox_keeps_the_first_signal_until_a_person_insists(
             send(signal.SIGINT)
     finally:
         inbox.close()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_program_that_is_terminated_cleans_up_and_says_so() -> None:

@@ -26,6 +26,7 @@ GROUPS = (
 EXPERIMENTS = sorted(
     str(path.relative_to(CONF / "experiment").with_suffix(""))
     for path in CONF.glob("experiment/**/*.yaml")
+    if "shared" not in path.parts
 )
 OPTIONS = [
     f"{group}={path.stem}"

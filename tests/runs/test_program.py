@@ -36,8 +36,8 @@ def test_the_command_line_is_answered_without_torch(arguments: list[str]) -> Non
 def test_help_lists_the_choices_of_each_group() -> None:
     for overrides in ([], ["model/coupling=additive"]):
         lines = help_text(CONF, "train", overrides).splitlines()
-        assert "model: glow, tiny" in lines
-        assert "model/coupling: additive, affine, affine_floored" in lines
+        assert "model: glow, nice, real_nvp, tiny" in lines
+        assert "model/coupling: additive, affine, affine_floored, tanh" in lines
         [experiments] = [line for line in lines if line.startswith("experiment: ")]
         assert "digits" in experiments
         assert "paper/cifar10" in experiments

@@ -35,6 +35,7 @@ MISTAKES = {
     "yaml.error.YAMLError",
 }
 OUT_OF_MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory", re.IGNORECASE)
+UNWRITTEN = re.compile("PytorchStreamWriter failed|checkpoint cannot be written")
 WANTED = re.compile(r"allocate ([\d.]+ ?\w+)", re.IGNORECASE)
 
 
@@ -59,7 +60,7 @@ def status(error: BaseException) -> int:
     """Return the exit status of a program that an error ended: 2 for wrong input, else 1."""
     if sentence(error) is None or isinstance(error, AT_RUN_TIME):
         return FAILED
-    if OUT_OF_MEMORY.search(str(error)) or "PytorchStreamWriter failed" in str(error):
+    if OUT_OF_MEMORY.search(str(error)) or UNWRITTEN.search(str(error)):
         return FAILED
     if isinstance(error, OSError):
         return FAILED if error.errno in FULL else WRONG_INPUT

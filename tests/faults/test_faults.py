@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import glow
+from glow import checkpoint
 from glow.sealed_file import BrokenFileError, previous_of
 from tests.data.pictures import write_celeba
 from tests.faults.programs import SMALL, end_of, run, signal_when, start, weights
@@ -174,7 +175,9 @@ def test_a_nan_is_handled_as_configured(policy: str, tmp_path: Path) -> None:
 def test_a_full_disk_loses_no_finished_checkpoint(
     on_failure: str, whole: Path, tmp_path: Path
 ) -> None:
-    run("train", *SMALL, "trainer.max_epochs=1", f"run_dir={tmp_path}")
+    stop = ("callbacks.progress._target_=tests.spies.Signal", "+callbacks.progress.moment=")
+    at = "on_train_epoch_end"
+    run("train", *SMALL, stop[0], f"{stop[1]}{at}", f"run_dir={tmp_path}", status=143)
     last = tmp_path / "checkpoints" / "last.ckpt"
     limit = last.stat().st_size // 2
 
@@ -186,6 +189,6 @@ def test_a_full_disk_loses_no_finished_checkpoint(
     status, printed = end_of(process)
     assert status == (1 if on_failure == "stop" else 0), printed
     assert "Traceback" not in printed, printed
-    assert glow.checkpoint.steps_done(last) == 8
+    assert checkpoint.steps_done(last) == 8
     run("train", *SMALL, f"run_dir={tmp_path}")
     assert_it_ends_like(tmp_path, whole)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from glow.bijections import Transform
 from glow.models import Density, ImageFlow
-from glow.sealed_file import BrokenFileError, check_seal, previous_of, save_sealed
+from glow.system.sealed_file import BrokenFileError, check_seal, previous_of, save_sealed
 
 DESCRIPTION_KEY = "image_flow"  # where a checkpoint keeps how its model is built
 EARLIER_KEY = "glow"  # the key of checkpoints of an earlier layout

@@ -8,8 +8,7 @@ from tests.paths import ROOT
 
 ORDER = (
     (
-        *("glow.bijections", "glow.latents", "glow.likelihood", "glow.noise", "glow.sealed_file"),
-        "glow.interruption",
+        *("glow.bijections", "glow.latents", "glow.likelihood", "glow.noise", "glow.system"),
         "glow.data",
     ),
     ("glow.nets", "glow.targets"),

@@ -142,8 +142,8 @@ def test_the_readme_is_short() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_and_paths_exist(document: Path) -> None:
     text = document.read_text()
-    targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z0-9]+)`", text)) <= targets
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z0-9-]+)`", text)) <= targets
     for link in re.findall(r"\]\((?!http|#)(.*?)(?:#.*)?\)", text):
         assert (document.parent / link).exists(), link
     for path in re.findall(r"`((?:glow|conf|experiments|tests)/[\w/.]*)`", text):

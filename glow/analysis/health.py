@@ -93,14 +93,20 @@ def health(
         error = (model.flow.inverse(latents, labels) - x).abs().max() * bins
         sampled = model.flow.inverse(drawn, labels).isfinite().flatten(1).all(1)
     linear = [module for module in model.modules() if isinstance(module, InvertibleLinear)]
+    by_size: dict[int, list[Tensor]] = {}
+    for layer in linear:
+        matrix = layer.matrix().double()
+        by_size.setdefault(len(matrix), []).append(matrix)
     return Health(
         round_trip_error=float(error),
         smallest_scale=float(torch.stack(scales).min()) if scales else float("nan"),
-        condition=max((_condition(layer) for layer in linear), default=1.0),
+        condition=max((_condition(torch.stack(same)) for same in by_size.values()), default=1.0),
         non_finite_samples=float(1 - sampled.double().mean()),
     )
 
 
-def _condition(layer: InvertibleLinear) -> float:
-    matrix = layer.matrix().double()
-    return float(torch.linalg.cond(matrix)) if matrix.isfinite().all() else float("nan")
+def _condition(matrices: Tensor) -> float:
+    """Return the largest condition number of matrices (N,C,C)."""
+    if not matrices.isfinite().all():
+        return float("inf")
+    return float(torch.linalg.cond(matrices).max())

@@ -23,11 +23,11 @@ from omegaconf import DictConfig
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from glow.interruption import Stopped, signals_raised
 from glow.runs import errors
 from glow.runs.choices import without_null
 from glow.runs.help import help_text
-from glow.runs.spelling import corrected
+from glow.runs.spelling import check_added, corrected
+from glow.system.interruption import Stopped, signals_raised
 
 CONFIGS = Path(__file__).resolve().parents[2] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -65,6 +65,7 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                 if {"-h", "--help"} & set(sys.argv[1:]):
                     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
                     return echo(help_text(CONFIGS, name, overrides))
+                check_added(sys.argv[1:], CONFIGS, name)
                 try:
                     with _raised_by_hydra():
                         start()

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from glow.interruption import REQUEUE, Stopped
+from glow.system.interruption import REQUEUE, Stopped
 
 
 def requeue(stopped: Stopped) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from glow.sealed_file import BrokenFileError, check_seal, previous_of
+from glow.system.sealed_file import BrokenFileError, check_seal, previous_of
 
 # What may change when a run is resumed, because it cannot change what a step learns. A key stands
 # for everything inside of it.

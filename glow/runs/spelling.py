@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 KEY = re.compile(r"Could not override '([^']+)'")
+ADDED = re.compile(r"\+{1,2}(\w+)=")
 CHOICE = re.compile(
     r"Could not find '([^']+)/([^'/]+)' Available options in '[^']+': ([^:]*?) Config"
 )
@@ -39,6 +41,28 @@ def corrected(message: str, configs: Path, name: str) -> str:
         hint = _nearest(key, [*_names(plain), *groups])
         return f"there is no {key} in this config{hint}; +{key}=... would add it"
     return message
+
+
+def check_added(arguments: Sequence[str], configs: Path, name: str) -> None:
+    """Raise ``ValueError`` if a command line adds a key, ``+key=value``, that nothing would read.
+
+    A key that another argument refers to, as ``${key}``, is read there.
+
+    Args:
+        arguments: The command line.
+        configs: The folder of the configs.
+        name: The name of the program's config.
+    """
+    added = [found[1] for argument in arguments if (found := ADDED.match(argument))]
+    if not added:
+        return
+    with initialize_config_dir(str(configs), version_base="1.3"):
+        known = [str(key) for key in compose(name)]
+    for key in added:
+        if not (key in known or f"${{{key}" in " ".join(arguments) or (configs / key).is_dir()):
+            raise ValueError(
+                f"there is no {key} in this config{_nearest(key, known)}, and nothing would read it"
+            )
 
 
 def _nearest(word: str, words: list[str]) -> str:

@@ -15,7 +15,6 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from glow import checkpoint, figures
 from glow.data import ImageDataModule
-from glow.interruption import Stopped, signals_raised
 from glow.models import ImageFlow
 from glow.runs.building import build, checked
 from glow.runs.claim import FolderInUseError, claimed_run_folder
@@ -27,16 +26,12 @@ from glow.runs.run_folder import RunFolder
 from glow.runs.sweep import run_once
 from glow.runs.threads import use_threads
 from glow.runs.trainer import build_trainer
+from glow.system.interruption import Stopped, signals_raised
 from glow.training import Evaluation, ImageFlowModule, evaluate
 from glow.training.compilation import enough_graphs
 from glow.training.lightning_module import SchedulerFactory
 from glow.training.loggers import CSVLogger, finish, log_picture
 from glow.training.optim import anchors
-
-BUILT = {  # the parts of the config that are built into objects, or computed
-    *("data", "model", "optimizer", "scheduler", "trainer", "callbacks", "logger", "checkpoint_io"),
-    *("plan", "run_dir"),
-}
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -93,13 +88,7 @@ def train(config: DictConfig) -> float | None:
     """
     plain = OmegaConf.to_container(config)
     assert isinstance(plain, dict)
-    own = inspect.signature(_check_keys).parameters
-    if unknown := plain.keys() - own - BUILT:
-        raise ValueError(
-            f"there is no {', '.join(sorted(map(str, unknown)))} in the config of training; "
-            "--cfg job shows what there is"
-        )
-    _check_keys(**{key: plain[key] for key in own})
+    _check_keys(**{key: plain[key] for key in inspect.signature(_check_keys).parameters})
     seed_everything(config.seed, workers=True, verbose=False)
     use_threads(config.threads)
     folder = RunFolder(Path(config.run_dir))

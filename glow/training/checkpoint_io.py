@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from glow.sealed_file import check_seal, previous_of, save_sealed
+from glow.system.sealed_file import check_seal, previous_of, save_sealed
 
 
 class SealedCheckpointIO(TorchCheckpointIO):
     """Write checkpoints that are never half there, and keep the previous file of the same name.
 
-    See ``glow.sealed_file``. The previous file is ``<name>.previous``.
+    See ``glow.system.sealed_file``. The previous file is ``<name>.previous``.
 
     Args:
         on_failure: ``stop`` to end training if a checkpoint cannot be written, as on a full disk;

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from glow.checkpoint import holds_averages, load
 from glow.data import ImageDataModule, SplitName
-from glow.interruption import signals_raised, stop_at_signals
+from glow.system.interruption import signals_raised, stop_at_signals
 from glow.training.lightning_module import ImageFlowModule
 
 

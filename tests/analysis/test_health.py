@@ -50,6 +50,20 @@ def test_a_matrix_that_is_almost_singular_is_noticed(images: torch.Tensor) -> No
     assert "condition number" in " ".join(found.warnings())
 
 
+def test_the_error_of_the_inverse_is_counted_in_bins(
+    model: Glow, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inverse = model.flow.inverse
+
+    def shifted(*args: Any) -> torch.Tensor:
+        return inverse(*args) + 3 / 2**model.dequantizer.n_bits
+
+    monkeypatch.setattr(model.flow, "inverse", shifted)
+    found = health(model, images)
+    assert found.round_trip_error == pytest.approx(3, abs=0.01)
+    assert "off by 3 bins" in " ".join(found.warnings())
+
+
 def test_samples_that_are_not_finite_are_counted(images: torch.Tensor) -> None:
     model = digits_model()
     with torch.no_grad():

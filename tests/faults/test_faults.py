@@ -14,7 +14,7 @@ import torch
 
 import glow
 from glow import checkpoint
-from glow.sealed_file import BrokenFileError, previous_of
+from glow.system.sealed_file import BrokenFileError, previous_of
 from tests.data.pictures import write_celeba
 from tests.faults.programs import SMALL, end_of, run, signal_when, start, weights
 from tests.running import call

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from glow.interruption import Stopped
 from glow.runs.requeue import requeue
+from glow.system.interruption import Stopped
 
 
 @pytest.fixture

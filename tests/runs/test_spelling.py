@@ -1,7 +1,7 @@
 import pytest
 
 from glow.runs.program import CONFIGS
-from glow.runs.spelling import corrected
+from glow.runs.spelling import check_added, corrected
 from tests.running import refusal
 
 
@@ -17,7 +17,14 @@ from tests.running import refusal
         ),
         ("train", "model/coupling/scale_map=tanh", "scale_map=tanh, perhaps tanh_exp is meant"),
         ("train", "zzz=1", "there is no zzz in this config; +zzz=... would add it"),
-        ("train", "+foo=1", "there is no foo in the config of training"),
+        ("train", "+foo=1", "there is no foo in this config, and nothing would read it"),
+        (
+            "train",
+            "++sede=1",
+            "there is no sede in this config, perhaps seed is meant, and",
+        ),
+        ("sample", "+foo=1", "there is no foo in this config, and nothing would read it"),
+        ("density2d", "+foo=1", "there is no foo in this config, and nothing would read it"),
         ("sample", "temprature=0.7", "there is no temprature in this config, perhaps temperature"),
         ("evaluate", "splt=val", "there is no splt in this config, perhaps split is meant"),
     ],
@@ -25,8 +32,15 @@ from tests.running import refusal
 def test_the_nearest_right_spelling_is_offered(
     program: str, override: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = [override, *([] if program == "train" else ["checkpoint=x"])]
+    needed = ["checkpoint=x"] if program in ("sample", "evaluate") else []
+    arguments = [override, *needed]
     assert expected in refusal(monkeypatch, program, *arguments)
+
+
+def test_keys_that_are_read_may_be_added() -> None:
+    for added in ("+data.root=x", "+seed=1", "+optimizer=adam", "+data@outside.x=mnist", "-m"):
+        check_added([added], CONFIGS, "train")
+    check_added(["+mine=3", "model.n_steps=${mine}"], CONFIGS, "train")
 
 
 def test_other_messages_stay() -> None:

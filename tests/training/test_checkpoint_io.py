@@ -9,7 +9,7 @@ import torch
 import glow
 from glow.runs.run_folder import RunFolder
 from glow.runs.train import train
-from glow.sealed_file import BrokenFileError, previous_of
+from glow.system.sealed_file import BrokenFileError, previous_of
 from glow.training import SealedCheckpointIO
 from tests.running import compose_train
 

@@ -10,14 +10,16 @@ import pytest
 import torch
 
 import glow
-from glow.interruption import Stopped
+from glow import checkpoint
 from glow.runs import train as run
 from glow.runs.train import train
+from glow.system.interruption import Stopped
+from glow.training import ImageFlowModule
 from tests.running import compose_train
 
 OPTIONS = (
     "trainer.limit_train_batches=6",
-    "trainer.limit_val_batches=2",
+    "trainer.limit_val_batches=3",
     "trainer.limit_test_batches=1",
     "data.eval_batch_size=20",
     "trainer.max_epochs=3",
@@ -36,8 +38,8 @@ MOMENTS = {
     "step": "{moment:on_train_batch_start,count:8}",
     "last batch of an epoch": "{moment:on_train_batch_start,count:11}",
     "first batch of an epoch": "{moment:on_train_epoch_start,count:1}",
-    "validation": "{moment:on_validation_batch_start,count:2}",
-    "last batch of a validation": "{moment:on_validation_batch_start,count:3}",
+    "validation": "{moment:on_validation_batch_start,count:4}",  # the second batch of the second
+    "last batch of a validation": "{moment:on_validation_batch_start,count:5}",
     "end of a validation": "{moment:on_validation_end,count:1}",
     "last step": "{moment:on_train_batch_start,count:17}",
     "end": "{moment:on_train_end}",
@@ -100,4 +102,24 @@ def test_a_stopped_run_ends_like_one_that_was_not(moment: str, whole: Path, tmp_
     glow.load(tmp_path / "checkpoints" / "last.ckpt")
     train(compose_train(tmp_path, *options, "data.num_workers=1"))
     torch.testing.assert_close(state(tmp_path), state(whole), rtol=0, atol=0)
+    assert rows(tmp_path) == rows(whole)
+
+
+@pytest.mark.parametrize("whole", ["averages"], indirect=True)
+def test_a_killed_run_logs_every_step_once(whole: Path, tmp_path: Path) -> None:
+    """Its last checkpoint is two steps older than the last row."""
+    options = (*OPTIONS, *KINDS["averages"])
+
+    def cut(self: ImageFlowModule, *_: object) -> None:
+        if self.global_step == 9:
+            raise RuntimeError("power cut")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ImageFlowModule, "on_train_batch_start", cut)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(compose_train(tmp_path, *options))
+    steps = [int(row["step"]) for row in rows(tmp_path) if "train/bits_per_dim" in row]
+    assert steps == list(range(9))
+    assert checkpoint.steps_done(tmp_path / "checkpoints" / "last.ckpt") == 6
+    train(compose_train(tmp_path, *options))
     assert rows(tmp_path) == rows(whole)

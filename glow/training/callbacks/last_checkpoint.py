@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint, WeightAveraging
 
-from glow.interruption import SignalInbox, Stopped
+from glow.system.interruption import SignalInbox, Stopped
 
 AGREEMENT = 10  # Several processes agree on saving once in so many steps.
 PATIENCE = 10.0  # seconds in which a process waits for the one that started it

@@ -14,7 +14,7 @@ from glow.analysis.finiteness import first_non_finite, layer_outputs
 from glow.checkpoint import DESCRIPTION_KEY, PREFIX, describe
 from glow.data import batches_done
 from glow.noise import noise_per_step
-from glow.sealed_file import save_sealed
+from glow.system.sealed_file import save_sealed
 from glow.training.callbacks.last_checkpoint import LastCheckpoint
 from glow.training.lightning_module import ImageFlowModule
 

@@ -38,11 +38,11 @@ class RunProgress(RichProgressBar):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the speed, and print the line of the epoch."""
         super().on_train_epoch_end(trainer, pl_module)
+        seen = trainer.callback_metrics  # in every process, since reading may be a reduction
         speed = self._speed(trainer, self._epoch_start, self._epoch_first)
         pl_module.log("train/images_per_second", speed, sync_dist=True, reduce_fx=torch.mean)
         if not self.lines or not trainer.is_global_zero:
             return
-        seen = trainer.callback_metrics
         bits = [
             f"{stage} {float(seen[f'{stage}/bits_per_dim']):.3f}"
             for stage in ("train", "val")

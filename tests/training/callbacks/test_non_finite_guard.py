@@ -117,7 +117,8 @@ def test_a_lost_step_rolls_back_to_the_last_checkpoint_with_a_lower_rate(tmp_pat
             found.append({k: v.clone() for k, v in pl_module.state_dict().items()})
 
     guard = NonFiniteGuard(tmp_path, "roll_back", rate_factor=0.25)
-    module = ImageFlowModule(digits_model(), partial(torch.optim.Adamax, lr=0.01))
+    schedule = partial(torch.optim.lr_scheduler.LambdaLR, lr_lambda=lambda _: 1.0)
+    module = ImageFlowModule(digits_model(), partial(torch.optim.Adamax, lr=0.01), schedule)
     last = LastCheckpoint(tmp_path, every_n_minutes=1e-9)
     averages = WeightAveraging(use_buffers=False)
     # The rollback must find an earlier state than that of the step before.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from glow.sealed_file import BrokenFileError, check_seal, previous_of, save_sealed
+from glow.system.sealed_file import BrokenFileError, check_seal, previous_of, save_sealed
 
 
 def content(number: int = 0) -> dict[str, Any]:

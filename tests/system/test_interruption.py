@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from glow.interruption import SignalInbox, Stopped, signals_raised
+from glow.system.interruption import SignalInbox, Stopped, signals_raised
 
 
 def send(signum: signal.Signals) -> None:
@@ -54,7 +54,7 @@ def test_an_inbox_keeps_the_first_signal_until_a_person_insists(
         time.sleep(0.01)
         assert inbox.received == signal.SIGINT
         assert "SIGINT: saving after this step; Ctrl-C again stops" in capfd.readouterr().err
-        monkeypatch.setattr("glow.interruption.IMPATIENT", 0.0)
+        monkeypatch.setattr("glow.system.interruption.IMPATIENT", 0.0)
         with pytest.raises(Stopped):
             send(signal.SIGINT)
     finally:

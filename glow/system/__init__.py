@@ -1,0 +1,1 @@
+"""What the operating system may do to a program: whole files, heard signals."""

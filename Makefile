@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-faults lint format data figures sweep bench results lock locked clean density2d
+.PHONY: help setup explore train test test-faults test-browser lint format data figures sweep bench results lock locked clean density2d
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,6 +11,9 @@ help: ## list the targets
 
 setup: .venv/installed ## make .venv and install what training needs
 
+explore: .venv/installed-explore ## open a page of faces, or of a run: make explore CHECKPOINT=runs/digits/...
+	$(BIN)/python experiments/explore.py $(if $(CHECKPOINT),checkpoint="$(CHECKPOINT)")
+
 train: setup ## train Glow on real digits, evaluate it, draw its figures (2 minutes on 2 cores)
 	$(BIN)/python experiments/train.py experiment=digits
 
@@ -19,6 +22,9 @@ test: lint ## lint, check the types, and run the tests; the report goes to build
 
 test-faults: .venv/installed-dev ## kill runs, fill disks, break files, and see that nothing is lost (20 minutes)
 	$(BIN)/pytest -m faults --junitxml=build/faults.xml
+
+test-browser: .venv/installed-dev ## test the page in Chromium, if there is one (1 minute)
+	$(BIN)/pytest -m browser --junitxml=build/browser.xml
 
 lint: .venv/installed-dev ## ruff and mypy
 	$(BIN)/ruff check
@@ -60,10 +66,10 @@ results: setup ## write the tables of experiments/README.md from experiments/res
 locked: .venv/bin/pip ## install the versions of requirements.lock instead of the newest
 	$(BIN)/pip install --require-hashes -r requirements.lock
 	$(BIN)/pip install --no-deps --no-build-isolation -e .
-	touch .venv/installed .venv/installed-dev
+	touch .venv/installed .venv/installed-dev .venv/installed-explore
 
 lock: .venv/installed-dev ## write the newest versions to requirements.lock
-	$(BIN)/pip-compile pyproject.toml --extra dev --extra sweep --extra fid --output-file requirements.lock \
+	$(BIN)/pip-compile pyproject.toml --extra dev --extra sweep --extra fid --extra explore --output-file requirements.lock \
 		--upgrade --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --quiet
 
@@ -83,6 +89,10 @@ clean: ## remove .venv and build; runs and data stay
 	$(BIN)/pip install -e '.[bench]'
 	@touch $@
 
+.venv/installed-explore: .venv/installed
+	$(BIN)/pip install -e '.[explore]'
+	@touch $@
+
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install -e '.[dev,sweep,fid]'
+	$(BIN)/pip install -e '.[dev,sweep,fid,explore]'
 	@touch $@

@@ -8,16 +8,18 @@ from glow.runs.program import echo, entry_point, print_numbers
 @entry_point("evaluate")
 def main(config: DictConfig) -> None:
     """Evaluate a checkpoint on a split; print the result and write it to the run folder."""
+    from glow import checkpoint as checkpoints
     from glow.runs.building import build, checked
     from glow.runs.provenance import device_name, provenance
     from glow.runs.run_folder import RunFolder
     from glow.runs.threads import use_threads
+    from glow.runs.trained_run import find_data
     from glow.training import evaluate
 
     use_threads(config.threads)
     checkpoint = RunFolder.checkpoint_at(config.checkpoint)
     folder = RunFolder.containing(checkpoint)
-    data = build(folder.data_config(config.get("data")), "data")
+    data = find_data(folder, config.get("data"), lambda: checkpoints.load(checkpoint))
     trainer = build(config.trainer, "trainer")
     evaluation = checked(evaluate)(
         checkpoint,

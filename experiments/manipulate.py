@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 def main(config: DictConfig) -> None:
     """Estimate the directions of attributes, or read them, and move images along some."""
     from glow import figures
-    from glow.analysis.attributes import Directions
     from glow.analysis.editing import check_strengths
     from glow.data.names import printable
     from glow.runs.building import checked
@@ -29,10 +28,7 @@ def main(config: DictConfig) -> None:
     strengths = as_list(config.strengths)
     check_strengths(strengths)  # before the work, not after it
     chosen, labels = run.select(as_list(config.images), config.split, config.batch_size)
-    if config.directions:
-        directions = Directions.load(config.directions, run.model)
-    else:
-        directions = _estimate(run, config)
+    directions = _read(run, config) or _estimate(run, config)
     names = _names(config) or directions.names[:1]
     figure = checked(figures.attributes)(
         run.model.frozen(),
@@ -47,6 +43,20 @@ def main(config: DictConfig) -> None:
     _print(directions, names)
     slug = printable("_".join(names))
     run.publish({f"attributes_{slug}_{_method(directions)}_{chosen.slug}": figure})
+
+
+def _read(run: TrainedRun, config: DictConfig) -> Directions | None:
+    """Read the directions of a file, or those that come with a model whose images are not here."""
+    from glow.analysis.attributes import Directions
+    from glow.pretrained import directions_at
+    from glow.runs.own_samples import OwnSamples
+
+    path = directions_at(config.directions) if config.directions else None
+    if path is None and isinstance(run.opened_data(), OwnSamples):
+        assert run.folder.released is not None
+        path = run.folder.released.directions
+        echo(f"samples have no labels to estimate directions from, so those of {path} are used")
+    return None if path is None else Directions.load(path, run.model)
 
 
 def _estimate(run: TrainedRun, config: DictConfig) -> Directions:

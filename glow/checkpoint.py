@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from glow.bijections import Transform
 from glow.models import Density, ImageFlow
+from glow.pretrained import advice, resolve
 from glow.system.sealed_file import BrokenFileError, check_seal, previous_of, save_sealed
 
 DESCRIPTION_KEY = "image_flow"  # where a checkpoint keeps how its model is built
@@ -51,11 +52,13 @@ def load(
 ) -> ImageFlow:
     """Rebuild the model of a file that ``save`` or the training wrote, in evaluation mode.
 
-    The file can only build parts that this package provides, and those of the packages in
-    ``trusted``. If training averaged the weights, the averages are loaded.
+    ``load("celeba32")`` loads a model that comes with Glow; see ``glow.pretrained``. The file can
+    only build parts that this package provides, and those of the packages in ``trusted``. If
+    training averaged the weights, the averages are loaded.
 
     Args:
-        path: The file.
+        path: The file, or the name of a model that comes with Glow; a file of that name comes
+            first.
         map_location: The device for the model.
         raw: Whether to load the weights themselves instead of their averages.
         trusted: Further packages that may provide parts, for models with layers of your own.
@@ -127,8 +130,11 @@ def steps_done(path: str | Path) -> int:
 
 
 def _read(path: str | Path) -> dict[str, Any]:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}: expected a file such as best.ckpt")
+    path = resolve(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no checkpoint at {path}: expected a file such as best.ckpt{advice(path)}"
+        )
     no_model = (
         f"{path} holds no model: expected a file that glow.save or experiments/train.py wrote"
     )

@@ -9,7 +9,7 @@ from tests.paths import ROOT
 ORDER = (
     (
         *("glow.bijections", "glow.latents", "glow.likelihood", "glow.noise", "glow.system"),
-        "glow.data",
+        *("glow.data", "glow.pretrained"),
     ),
     ("glow.nets", "glow.targets"),
     ("glow.dequantizers",),
@@ -20,6 +20,7 @@ ORDER = (
     ("glow.figures",),
     ("glow.training",),
     ("glow.benchmark", "glow.runs"),
+    ("glow.web",),
     ("experiments",),
 )
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}

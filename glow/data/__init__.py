@@ -10,7 +10,14 @@ from glow.data.image_data_module import SPLITS, Batch, ImageDataModule, ImageDat
 from glow.data.mnist import MNIST, FashionMNIST, PaddedMNIST
 from glow.data.npz import NPZ
 from glow.data.pixel_statistics import mean_and_std, pixel_counts
-from glow.data.selection import Selection, fit_file, fit_images, random_indices, select
+from glow.data.selection import (
+    Selection,
+    fit_content,
+    fit_file,
+    fit_images,
+    random_indices,
+    select,
+)
 from glow.data.training_order import TrainingOrder, batches_done
 from glow.data.training_plan import TrainingPlan
 
@@ -34,6 +41,7 @@ __all__ = [
     "TrainingOrder",
     "TrainingPlan",
     "batches_done",
+    "fit_content",
     "fit_file",
     "fit_images",
     "mean_and_std",

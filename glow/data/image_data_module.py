@@ -159,6 +159,15 @@ class ImageDataModule(LightningDataModule, ABC):
         """Whether training needs validation images; if not, the val split may be empty."""
         return True
 
+    def image_name(self, split: str, index: int) -> str:
+        """Return a name to show for an image of a split, such as "test 7".
+
+        Args:
+            split: The split.
+            index: The number of the image.
+        """
+        return f"{split} {index}"
+
     def origin(self, split: SplitName) -> str:
         """Return where the images of a split are from, such as a folder; empty if from no file."""
         return ""

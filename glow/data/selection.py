@@ -73,7 +73,7 @@ def select(data: ImageDataModule, references: Sequence[int | str], split: str) -
                 )
             image, label = dataset[reference]
             labels.append(int(label) if label.ndim == 0 else -1)
-            names.append(f"{split} {reference}")
+            names.append(data.image_name(split, reference))
         else:
             image, note = fit_file(data, user_path(reference))
             labels.append(-1)
@@ -100,10 +100,30 @@ def fit_file(data: ImageDataModule, path: Path) -> tuple[Tensor, str]:
     shown = printable(str(path))
     if not path.exists():
         raise FileNotFoundError(f"there is no file {shown}")
+    try:
+        content = read_file(path)
+    except ValueError as error:
+        raise ValueError(f"{shown} cannot be used as a picture: {error}") from error
+    return fit_content(data, content, shown)
+
+
+def fit_content(data: ImageDataModule, content: bytes, shown: str) -> tuple[Tensor, str]:
+    """Turn the content of a picture file into an image of ``data``.
+
+    Args:
+        data: The source whose images it is fitted to.
+        content: The bytes of the file.
+        shown: The printable name of the file, for messages.
+
+    Returns:
+        A uint8 image (C,H,W), and a note of what was done to the picture, empty if nothing was.
+
+    Raises:
+        ValueError: If this is not a picture, or ``data`` has neither 1 nor 3 channels.
+    """
     channels = data.image_shape[0]
     _check_channels(channels)
     try:
-        content = read_file(path)
         picture = open_picture(content, channels, data.max_pixels)
     except ValueError as error:
         raise ValueError(f"{shown} cannot be used as a picture: {error}") from error

@@ -52,5 +52,5 @@ def attributes(
         rearrange(rows, "name b s c h w -> (b name) s c h w"),
         title=f"Moved along {', '.join(names)}\n({directions.method})",
         row_labels=[f"{one}, {name}" if len(names) > 1 else one for one in who for name in names],
-        column_labels=["real", *(f"{strength:+g}" if strength else "0" for strength in strengths)],
+        column_labels=["given", *(f"{strength:+g}" if strength else "0" for strength in strengths)],
     )

@@ -61,7 +61,7 @@ def interpolation(
         rearrange(frames, "way b frame c h w -> (b way) frame c h w"),
         title="Interpolation in latent space between real images",
         row_labels=[f"{pair}\n{way}".strip() for pair in pairs for way in interpolants],
-        column_labels=["real", *_positions(n_frames)[1:-1], "real"],
+        column_labels=["given", *_positions(n_frames)[1:-1], "given"],
     )
 
 

@@ -64,7 +64,7 @@ def resamplings(
         batch_size,
         title=f"One level drawn again, at temperature {format_temperature(temperature)}",
         row_labels=image_names,
-        column_labels=["real", *(name for name in names for _ in range(n_draws))],
+        column_labels=["given", *(name for name in names for _ in range(n_draws))],
     )
 
 
@@ -101,7 +101,7 @@ def reconstructions(
         batch_size,
         title=f"Decoded from some levels, 1 being the finest of {last}",
         row_labels=image_names,
-        column_labels=["real", *names, "none"],
+        column_labels=["given", *names, "none"],
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from glow import pretrained
+from glow.pretrained import Released
 from glow.system.sealed_file import BrokenFileError, check_seal, previous_of
 
 # What may change when a run is resumed, because it cannot change what a step learns. A key stands
@@ -63,16 +65,21 @@ class RunFolder:
 
     Args:
         path: The folder.
+        released: The model that comes with Glow and takes the place of the run's, or None.
     """
 
     path: Path
+    released: Released | None = None
 
     @classmethod
     def containing(cls, checkpoint: str | Path) -> RunFolder:
         """Return the run folder of a checkpoint, given the file or the folder itself.
 
-        For a file that is not in a folder ``checkpoints/``, this is the folder of the file.
+        For a file that is not in a folder ``checkpoints/``, this is the folder of the file; for a
+        model that comes with Glow, it is ``runs/<name>``, which need not exist.
         """
+        if released := pretrained.find(checkpoint):
+            return cls(Path("runs") / released.name, released)
         path = Path(checkpoint)
         if path.is_dir():
             return cls(path)
@@ -82,14 +89,20 @@ class RunFolder:
     def checkpoint_at(path: str | Path) -> Path:
         """Return the checkpoint file for a path: the file itself, or that of a run folder.
 
+        The short name of a model that comes with Glow means that model, unless there is a run or
+        a file of that name.
+
         Raises:
             FileNotFoundError: If there is no such file.
         """
         folder = RunFolder(Path(path))
         found = folder.selected_checkpoint if folder.path.is_dir() else folder.path
         if not found.is_file():
+            found = pretrained.resolve(path)
+        if not found.is_file():
             raise FileNotFoundError(
-                f"no checkpoint at {path}: expected the folder of a run or a file such as best.ckpt"
+                f"no checkpoint at {path}: expected the folder of a run, a file such as best.ckpt"
+                f"{pretrained.advice(path)}"
             )
         return found
 
@@ -178,11 +191,15 @@ class RunFolder:
         self._write("config.yaml", OmegaConf.to_yaml(written))
 
     def read_config(self) -> DictConfig:
-        """Read ``config.yaml``.
+        """Read ``config.yaml``, or what a model that comes with Glow says about its run.
 
         Raises:
             FileNotFoundError: If this is not a run folder.
         """
+        if self.released is not None:
+            known = self.released.describe()
+            plan = {"images": known["images"]}
+            return OmegaConf.create({"data": known["data"], "plan": plan, "logger": {}})
         if not self.config.is_file():
             raise FileNotFoundError(
                 f"{self.path} is not the folder of a training run: it has no config.yaml. Give the "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from torch import Tensor
 from glow import checkpoint, figures
 from glow.analysis import batches
 from glow.data import ImageDataModule, Selection, select
+from glow.models import ImageFlow
 from glow.runs.building import build
+from glow.runs.own_samples import OwnSamples
 from glow.runs.program import echo
 from glow.runs.run_folder import RunFolder, capped
 from glow.runs.threads import use_threads
@@ -37,7 +39,8 @@ class TrainedRun:
     """A trained model and the folder of its run.
 
     Args:
-        path: A run folder, whose selected checkpoint is loaded, or a checkpoint file.
+        path: A run folder, whose selected checkpoint is loaded, a checkpoint file, or the name of
+            a model that comes with Glow.
         device: The device for the model.
         trusted: Further packages that may provide parts of the model; see ``glow.load``.
         data: Values that override those of the run's data, a whole config of other data, or None.
@@ -67,7 +70,7 @@ class TrainedRun:
 
         Raises ``ValueError`` if its images do not have the shape of the model's.
         """
-        data: ImageDataModule = build(self.folder.data_config(self.override), "data")
+        data = build_data(self.folder, self.override)
         if data.image_shape != self.model.image_shape:
             raise ValueError(
                 f"the model's images have the shape {self.model.image_shape}, but this data has "
@@ -81,7 +84,9 @@ class TrainedRun:
         return self.override is None or "_target_" not in self.override
 
     def opened_data(self) -> ImageDataModule:
-        """Return the data, ready to be read."""
+        """Return the data, ready to be read; see ``find_data``."""
+        if self.override is None and not self.data.datasets:
+            self.data = find_data(self.folder, self.override, lambda: self.model)
         self.data.prepare_data()
         self.data.setup()
         return self.data
@@ -106,7 +111,8 @@ class TrainedRun:
             references = self.opened_data().dataset(split).indices_across_classes(4)
         if not references:
             raise ValueError(f"the {split} split has no images; choose another split")
-        chosen = select(self.data, references, split)
+        by_number = any(isinstance(reference, int) for reference in references)
+        chosen = select(self.opened_data() if by_number else self.data, references, split)
         for note in chosen.notes:
             echo(note)
         labels = chosen.labels if self.data_is_own else torch.full_like(chosen.labels, -1)
@@ -155,3 +161,49 @@ class TrainedRun:
             return []
         wandb = config.logger.get("wandb")
         return [build(wandb, "logger.wandb", folder=self.folder.path)] if wandb else []
+
+
+def build_data(folder: RunFolder, override: DictConfig | None) -> ImageDataModule:
+    """Build the data of a run, without reading it.
+
+    The images of a model that comes with Glow are not downloaded, unless ``override`` says so.
+
+    Args:
+        folder: The folder of the run.
+        override: Values that override those of the run's data, a whole config of other data, or
+            None.
+    """
+    config = folder.data_config(override)
+    if folder.released is not None and override is None and "download" in config:
+        config.download = False
+    data: ImageDataModule = build(config, "data")
+    return data
+
+
+def find_data(
+    folder: RunFolder, override: DictConfig | None, model: Callable[[], ImageFlow]
+) -> ImageDataModule:
+    """Build the data of a run, and prepare it.
+
+    If the images of a model that comes with Glow are not here, and no others are given, samples of
+    the model take their place, and a line says so.
+
+    Args:
+        folder: The folder of the run.
+        override: As in ``build_data``.
+        model: A function that returns the model.
+    """
+    data = build_data(folder, override)
+    if folder.released is None or override is not None:
+        return data
+    try:
+        data.prepare_data()
+    except FileNotFoundError:
+        samples = OwnSamples(model=model())
+        echo(
+            f"the images of {type(data).__name__} are not here, so samples of the model itself, at "
+            f"temperature {samples.temperature}, take their place; +data.root=<folder> names the "
+            "folder that has them"
+        )
+        return samples
+    return data

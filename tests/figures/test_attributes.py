@@ -20,7 +20,7 @@ def test_every_image_moves_along_every_attribute(model: Glow, images: torch.Tens
     title, rows, columns = labels_of(figure)
     assert title == "Moved along Hat, Beard\n(mean difference)"
     assert rows == ["me, Hat", "me, Beard", "you, Hat", "you, Beard"]
-    assert columns == ["real", "-0.5", "0", "+0.25"]
+    assert columns == ["given", "-0.5", "0", "+0.25"]
     shown = images_of(figure, 4, 4)[:, :, :1]
     assert torch.equal(shown[:, 0], images[[0, 0, 1, 1]])
     assert torch.equal(shown[:, 2], images[[0, 0, 1, 1]])

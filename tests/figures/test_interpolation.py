@@ -15,7 +15,7 @@ def test_it_begins_and_ends_with_the_real_images(model: Glow, images: torch.Tens
     figure = figures.interpolation(model, images[:2], images[2:4], n_frames=5)
     _, rows, columns = labels_of(figure)
     assert rows == ["linear", "spherical", "norm-preserving"] * 2
-    assert columns == ["real", "0.25", "0.5", "0.75", "real"]
+    assert columns == ["given", "0.25", "0.5", "0.75", "given"]
     shown = images_of(figure, 6, 5)[:, :, :1]
     for row in range(6):
         assert torch.equal(shown[row, 0], images[row // 3])

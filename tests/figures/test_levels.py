@@ -10,7 +10,7 @@ def test_each_level_is_drawn_again_beside_the_real_image(model: Glow, images: to
     title, rows, columns = labels_of(figure)
     assert "temperature 0.7" in title
     assert rows == ["a", "b"]
-    assert columns == ["real", *["level 1\nfinest"] * 2, *["level 2\ncoarsest"] * 2]
+    assert columns == ["given", *["level 1\nfinest"] * 2, *["level 2\ncoarsest"] * 2]
     shown = images_of(figure, 2, 5)[:, :, :1]
     assert torch.equal(shown[:, 0], images[:2])
     assert not torch.equal(shown[:, 1], shown[:, 2])
@@ -33,7 +33,7 @@ def test_the_columns_agree_with_their_labels(by_class: Glow, images: torch.Tenso
 
 def test_levels_are_dropped_from_the_finest_on(model: Glow, images: torch.Tensor) -> None:
     figure = figures.reconstructions(model, images[:3])
-    assert labels_of(figure)[2] == ["real", "levels 1-2", "level 2", "none"]
+    assert labels_of(figure)[2] == ["given", "levels 1-2", "level 2", "none"]
     shown = images_of(figure, 3, 4)[:, :, :1]
     assert torch.equal(shown[:, 0], images[:3])
     assert torch.equal(shown[:, 1], images[:3])

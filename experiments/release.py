@@ -1,0 +1,36 @@
+"""Release a model: python experiments/release.py run=runs/gallery_celeba/<run> name=celeba32."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from glow.runs.program import echo, entry_point
+
+
+@entry_point("release")
+def main(config: DictConfig) -> None:
+    """Make the model of a run one that comes with Glow: model, description and directions."""
+    from rich.progress import track
+
+    from glow.analysis.attributes import estimate
+    from glow.runs.building import build
+    from glow.runs.release import check, release
+    from glow.runs.threads import use_threads
+    from glow.runs.trained_run import TrainedRun
+
+    use_threads(config.threads)
+    check(Path(config.run), config.name, config.about)
+    run = TrainedRun(config.run)
+    data = run.opened_data()
+    directions = None
+    if data.label_names:
+        data.eval_batch_size = config.batch_size
+        batches = track(data.evaluation_dataloader("train"), "encoding", transient=True)
+        estimator = build(config.direction, "direction")
+        directions = estimate(run.model, batches, data.label_names, estimator)
+    for path in release(Path(config.run), config.name, config.about, directions):
+        echo(f"written: {path}, {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,23 +12,25 @@ def main(config: DictConfig) -> None:
     """Make the model of a run one that comes with Glow: model, description and directions."""
     from rich.progress import track
 
-    from glow.analysis.attributes import estimate
+    from glow.analysis.attributes import estimate, position
     from glow.runs.building import build
     from glow.runs.release import check, release
     from glow.runs.threads import use_threads
-    from glow.runs.trained_run import TrainedRun
+    from glow.runs.trained_run import TrainedRun, as_list
 
     use_threads(config.threads)
     check(Path(config.run), config.name, config.about)
     run = TrainedRun(config.run)
     data = run.opened_data()
-    directions = None
+    directions, attributes = None, [str(name) for name in as_list(config.attributes)]
+    for name in attributes:
+        position(name, data.label_names)
     if data.label_names:
         data.eval_batch_size = config.batch_size
         batches = track(data.evaluation_dataloader("train"), "encoding", transient=True)
         estimator = build(config.direction, "direction")
         directions = estimate(run.model, batches, data.label_names, estimator)
-    for path in release(Path(config.run), config.name, config.about, directions):
+    for path in release(Path(config.run), config.name, config.about, directions, attributes):
         echo(f"written: {path}, {path.stat().st_size / 1e6:.2f} MB")
 
 

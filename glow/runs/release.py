@@ -1,6 +1,7 @@
 """Releasing: the model of a finished run becomes one that comes with Glow."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,13 @@ def check(run: Path, name: str, about: str) -> None:
     run_record(run)
 
 
-def release(run: Path, name: str, about: str, directions: Directions | None = None) -> list[Path]:
+def release(
+    run: Path,
+    name: str,
+    about: str,
+    directions: Directions | None = None,
+    attributes: Sequence[str] = (),
+) -> list[Path]:
     """Write the files of a released model: the selected checkpoint, and what is known about it.
 
     If training averaged the weights, the averages are released.
@@ -48,6 +55,7 @@ def release(run: Path, name: str, about: str, directions: Directions | None = No
         name: The short name of the model.
         about: What the model was trained on, in a few words.
         directions: The directions of attributes, or None.
+        attributes: The attributes that the page shows first.
 
     Returns:
         The files that were written.
@@ -66,6 +74,7 @@ def release(run: Path, name: str, about: str, directions: Directions | None = No
         "image_shape": list(model.image_shape),
         "fingerprint": fingerprint(model),
         "images": config.plan.images,
+        "attributes": list(attributes),
         "data": _portable(config.data),
     }
     files = pretrained.Released(name)

@@ -21,7 +21,7 @@ from glow.models import ImageFlow
 from glow.pretrained import Released
 
 TEMPERATURE = 0.7  # the paper's
-N_SAMPLES = 12
+N_SAMPLES = 8
 N_STOPS = 4  # of a walk
 CORNERS = 4
 

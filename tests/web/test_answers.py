@@ -90,7 +90,7 @@ def test_answers_depend_on_their_arguments_alone(answers: Answers) -> None:
     answers.samples(2, None, 0.7, 0.2)
     assert answers.samples(1, None, 0.7, 0.7) == first
     assert answers.samples(2, None, 0.7, 0.7) != first
-    assert len(files_in(first, "src")) == 12
+    assert len(files_in(first, "src")) == 8
 
 
 def test_the_strip_of_a_walk_holds_its_places(answers: Answers) -> None:

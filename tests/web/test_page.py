@@ -263,7 +263,7 @@ def test_what_is_shown_is_downloaded(page: Any) -> None:
     download = started.value
     assert download.suggested_filename == "noise_samples_seed0.png"
     pixels = np.asarray(Image.open(download.path()))
-    assert pixels.shape == (3 * 132, 4 * 132, 3)
+    assert pixels.shape == (2 * 132, 4 * 132, 3)
 
 
 def test_an_attribute_can_be_added(page: Any) -> None:

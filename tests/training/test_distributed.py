@@ -39,6 +39,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return [torch.load(folder / f"rank_{i}.pt") for i in range(len(list(folder.glob("rank_*"))))]
 
 
+@pytest.mark.slow
 def test_processes_start_alike_train_on_different_images_and_end_alike(folder: Path) -> None:
     first, *others = records(folder)
     assert others
@@ -67,6 +68,7 @@ def test_processes_start_alike_train_on_different_images_and_end_alike(folder: P
     assert len(set(ours) & set(everything)) == len(set(ours)) > 1270
 
 
+@pytest.mark.slow
 def test_the_gradient_of_processes_is_that_of_one_with_all_their_images(folder: Path) -> None:
     ranks = records(folder)
     model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine)
@@ -80,6 +82,7 @@ def test_the_gradient_of_processes_is_that_of_one_with_all_their_images(folder: 
         )
 
 
+@pytest.mark.slow
 def test_processes_evaluate_like_one(folder: Path) -> None:
     """299 images are no multiple of anything."""
     data = Digits(eval_batch_size=64)

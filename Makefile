@@ -1,9 +1,10 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup explore train test test-faults test-browser lint format data figures sweep bench results lock locked clean density2d
+.PHONY: help setup explore train test test-all test-faults test-browser lint format data figures sweep bench results lock locked clean density2d
 
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST = $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope
 CHECK_PYTHON := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 help: ## list the targets
@@ -17,8 +18,11 @@ explore: .venv/installed-explore ## open a page of faces, or of a run: make expl
 train: setup ## train Glow on real digits, evaluate it, draw its figures (2 minutes on 2 cores)
 	$(BIN)/python experiments/train.py experiment=digits
 
-test: lint ## lint, check the types, and run the tests; the report goes to build/tests.xml
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope --junitxml=build/tests.xml
+test: lint ## lint, check the types, and run the quick tests (5 minutes)
+	$(PYTEST) --junitxml=build/tests.xml
+
+test-all: lint ## the same, and the slow tests (15 minutes); the report goes to build/tests.xml
+	$(PYTEST) -m "not faults and not browser" --junitxml=build/tests.xml
 
 test-faults: .venv/installed-dev ## kill runs, fill disks, break files, and see that nothing is lost (20 minutes)
 	$(BIN)/pytest -m faults --junitxml=build/faults.xml

@@ -56,6 +56,7 @@ def test_the_description_is_plain_python() -> None:
     }
 
 
+@pytest.mark.slow
 def test_it_loads_where_hydra_and_lightning_cannot_be_imported(
     model: glow.Glow, images: torch.Tensor, tmp_path: Path
 ) -> None:

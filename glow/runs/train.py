@@ -19,6 +19,7 @@ from glow.models import ImageFlow
 from glow.runs.building import build, checked
 from glow.runs.claim import FolderInUseError, claimed_run_folder
 from glow.runs.header import header
+from glow.runs.launchers import join_submitted_job
 from glow.runs.program import echo, print_numbers
 from glow.runs.provenance import device_name, provenance
 from glow.runs.requeue import requeue
@@ -44,6 +45,7 @@ def run_job(config: DictConfig) -> float | None:
     Raises:
         FolderInUseError: If another run works in the folder.
     """
+    join_submitted_job()
     hydra = HydraConfig.get()
     sweeping = hydra.mode == RunMode.MULTIRUN
     plain = OmegaConf.to_container(config)

@@ -88,6 +88,7 @@ def test_the_error_of_fixed_steps_falls_with_the_order_of_the_solver(
         assert fine < 0.65 * coarse * 2.0 ** (1 - order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [exact, partial(FFJORD, tolerance=1e-10)])
 def test_the_adjoint_has_the_gradients_of_the_solver(make: partial[ContinuousFlow]) -> None:
     class Pushed(nn.Module):

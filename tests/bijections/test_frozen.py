@@ -79,6 +79,7 @@ def test_a_frozen_model_cannot_be_saved(model: glow.Glow) -> None:
         glow.save(model.frozen(), "nowhere.pt")
 
 
+@pytest.mark.slow
 def test_decoding_works_before_and_after_an_export(model: glow.Glow, images: torch.Tensor) -> None:
     """Tracing must leave nothing behind in the modules."""
     latents = model.encode(images)
@@ -134,6 +135,7 @@ def test_a_network_may_fold_an_actnorm_that_is_frozen() -> None:
     torch.testing.assert_close(frozen(x), net(x).detach())
 
 
+@pytest.mark.slow
 def test_a_model_with_classes_can_be_exported(by_class: glow.Glow) -> None:
     for model in (by_class, by_class.frozen()):
         labels = torch.tensor([0, 1])

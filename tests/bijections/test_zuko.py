@@ -102,6 +102,7 @@ def test_inverse_autoregressive_flows_agree() -> None:
     torch.testing.assert_close(maf.base.log_prob(z) + log_det, log_prob, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_continuous_flows_agree() -> None:
     theirs = perturb(zuko.flows.CNF(FEATURES, hidden_features=(WIDTH,)).double(), 0.2)
     layer = theirs.transform

@@ -62,6 +62,7 @@ def energy_test(x: Tensor, y: Tensor, n_permutations: int = 200) -> float:
     return (energies[1:] >= energies[0]).float().mean().item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["checkerboard", "two_moons"])
 @pytest.mark.parametrize("flow", EXACT)
 def test_a_trained_density_integrates_to_1(flow: str, target: str) -> None:

@@ -80,6 +80,7 @@ def test_a_step_takes_as_many_images_on_any_number_of_gpus(name: str, n_images: 
         batches_per_step(config.images_per_step, 100, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "levels", "steps", "millions"),
     [

@@ -244,6 +244,7 @@ def start_building(root: Path, cache: Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_decode_once(flat: Path, tmp_path: Path) -> None:
     processes = [start_building(flat, tmp_path / "cache") for _ in range(2)]
     decoded = [line for p in processes for line in p.communicate()[0].split() if ".png" in line]
@@ -251,6 +252,7 @@ def test_processes_that_start_at_once_decode_once(flat: Path, tmp_path: Path) ->
     assert len(decoded) == len(set(decoded)) == 100
 
 
+@pytest.mark.slow
 def test_a_killed_build_is_repeated(flat: Path, tmp_path: Path) -> None:
     process = start_building(flat, tmp_path / "cache")
     assert process.stdout

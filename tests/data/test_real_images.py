@@ -35,6 +35,7 @@ def test_mnist_has_its_known_mean_and_deviation(tmp_path: Path) -> None:
     assert statistics(data, "test")[0] == 10000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "cifar10").is_dir(), reason="there is no CIFAR-10")
 def test_cifar10_test_images_have_their_known_mean_and_deviation(tmp_path: Path) -> None:
     zipfile.ZipFile(SHARED / "cifar10" / "test.zip").extractall(tmp_path)

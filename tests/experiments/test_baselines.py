@@ -49,6 +49,7 @@ def test_a_run_leaves_a_model_that_can_be_loaded(name: str, run: Path) -> None:
         assert (run / "figures" / f"{figure}.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_like_one_that_was_not_cut(name: str, run: Path, tmp_path: Path) -> None:
     train(compose_train(tmp_path, *options(name, "trainer.max_epochs=1")))
     train(compose_train(tmp_path, *options(name)))
@@ -67,6 +68,7 @@ def test_evaluate_agrees_with_training(run: Path, monkeypatch: pytest.MonkeyPatc
     assert result["weights"]["raw"] == pytest.approx(summary["test"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "arguments", "pattern"),
     [

@@ -59,6 +59,7 @@ def test_a_potential_is_learned_from_the_samples_of_the_flow(
     assert (tmp_path / "run" / "figures" / "sheet.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_one_sheet_and_one_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

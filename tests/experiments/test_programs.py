@@ -146,6 +146,7 @@ def train_with_a_power_cut(folder: Path, *options: str) -> None:
     train(compose_train(folder, often, *options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_a_run_that_broke_off_resumes_exactly(n_workers: int, run: Path, tmp_path: Path) -> None:
     options = ("trainer.max_epochs=2", f"data.num_workers={n_workers}", *OPTIONS)
@@ -157,6 +158,7 @@ def test_a_run_that_broke_off_resumes_exactly(n_workers: int, run: Path, tmp_pat
     assert steps == sorted(set(steps))
 
 
+@pytest.mark.slow
 def test_accumulated_gradients_survive_a_break(tmp_path: Path) -> None:
     options = ("trainer.max_epochs=5", "trainer.accumulate_grad_batches=3", *OPTIONS)
     train(compose_train(tmp_path / "whole", *options))
@@ -239,6 +241,7 @@ def test_images_without_a_likelihood_stop_or_are_counted(
     assert 0 < result["weights"]["averaged"]["bits_per_dim"] < 10
 
 
+@pytest.mark.slow
 def test_two_processes_evaluate_every_image_once(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,6 +389,7 @@ def test_a_defect_is_called_one(
         call(monkeypatch, "sample", f"checkpoint={run}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["modern", "paper", "null"])
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"])
 def test_every_precision_works_with_every_recipe_or_is_refused(
@@ -410,7 +414,9 @@ def test_processes_without_a_common_folder_raise(
     several = ("trainer=ddp", "trainer.devices=2", *TINY)
     with pytest.raises(SystemExit):
         call(monkeypatch, "train", "-m", "seed=0,1", f"hydra.sweep.dir={tmp_path}", *several)
-    assert "a sweep (-m) cannot start several processes per job" in capsys.readouterr().out
+    assert (
+        "a sweep (-m) cannot start several processes per job by itself" in capsys.readouterr().out
+    )
     for name, value in {"TORCHELASTIC_RUN_ID": "0", "WORLD_SIZE": "2", "RANK": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOCAL_RANK", "1")
@@ -418,6 +424,7 @@ def test_processes_without_a_common_folder_raise(
     assert re.search("need a common folder.*add run_dir=runs/", message)
 
 
+@pytest.mark.slow
 def test_a_sweep_with_wandb_offline_is_one_record_per_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,6 +499,7 @@ def test_bench_data_measures_and_writes(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(result["images_per_second"]) == 3
 
 
+@pytest.mark.slow
 def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small = ("image_shape=[1,8,8]", "n_levels=2", "batch_size=[2]", "n_samples=3", "n_rounds=2")

@@ -139,6 +139,7 @@ class Decoder(nn.Module):
         return self.flow.inverse(latents)
 
 
+@pytest.mark.slow
 @every_baseline
 def test_decoding_can_be_exported(make: Callable[..., ImageFlow]) -> None:
     images = random_images(6, 1, 8, 8)

@@ -47,6 +47,7 @@ def test_a_claim_ends_with_an_error(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_the_claim_of_a_killed_process_is_taken_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,6 +90,7 @@ def test_programs_keep_out_of_each_others_folders(
     assert not (path / "config.yaml").exists()
 
 
+@pytest.mark.slow
 def test_runs_of_the_same_second_have_folders_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +119,7 @@ def test_runs_of_the_same_second_have_folders_of_their_own(
         assert folder.read_summary()["steps"] == 1
 
 
+@pytest.mark.slow
 def test_a_folder_that_an_experiment_names_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def stopped_and_started_again(tmp_path_factory: pytest.TempPathFactory) -> tuple
     return sweep, second.stdout
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_stopped_runs_what_is_missing(
     stopped_and_started_again: tuple[Path, str],
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_sweep_that_was_stopped_runs_what_is_missing(
     assert "3 finished, 1 failed" in output
 
 
+@pytest.mark.slow
 def test_no_job_runs_twice(
     stopped_and_started_again: tuple[Path, str],
 ) -> None:
@@ -124,15 +126,24 @@ def test_cells_are_means_over_seeds(tmp_path: Path) -> None:
     assert (second.mean, second.std) == (2.0, None)
 
 
-@pytest.mark.parametrize("launcher", ["local", "submitit_local"])
-def test_launchers_run_jobs_and_go_on_after_a_failure(launcher: str, tmp_path: Path) -> None:
-    digits = ("~callbacks.progress", "model.n_levels=1,9", "name=d", "trainer.max_steps=1")
-    command = [*COMMAND, *digits, f"hydra/launcher={launcher}"]
+SEVERAL = ("hydra.launcher.tasks_per_node=2", "trainer=ddp", "trainer.devices=2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher", "options"), [("local", ()), ("submitit_local", ()), ("submitit_local", SEVERAL)]
+)
+def test_launchers_run_jobs_and_go_on_after_a_failure(
+    launcher: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    digits = ("~callbacks.progress", "model.n_levels=1,9", "name=d", "trainer.max_epochs=1")
+    command = [*COMMAND, *digits, f"hydra/launcher={launcher}", *options]
     subprocess.run(
         command, cwd=tmp_path, env=environment(), check=False, capture_output=True, timeout=300
     )
     sweep = read_sweep(tmp_path / "runs" / "d" / "sweep")
-    assert len(sweep.runs) == 1
+    [run] = sweep.runs
+    assert run.summary["steps"] == (10 if options else 20)
     [failure] = sweep.failed
     assert "n_levels=9" in failure.read_text()
 
@@ -140,6 +151,7 @@ def test_launchers_run_jobs_and_go_on_after_a_failure(launcher: str, tmp_path: P
 QUICK = (*TINY, "trainer.max_steps=1", "callbacks.samples=null", "~callbacks.progress")
 
 
+@pytest.mark.slow
 def test_a_sweep_over_folders_trains_on_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,6 @@
-"""Train and test on two processes: python distributed_training.py FOLDER. Each records what it saw.
+"""Train and test on N processes: python distributed_training.py FOLDER N. Each records what it saw.
 
-Lightning starts the second process by running this file again.
+Lightning starts the other processes by running this file again.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.small_models import affine
 
 
 class Witness(Callback):
-    """Keep the weights before the processes first exchange any, the batches, and the end."""
+    """Keep the weights before the first exchange, the batches, the first gradient, and the end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,18 +32,23 @@ class Witness(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, *_: Any) -> None:
         self.seen["images"].append(batch[0])
 
+    def on_after_backward(self, trainer: Trainer, pl_module: Any) -> None:
+        if "gradient" not in self.seen:
+            named = pl_module.model.named_parameters()
+            self.seen["gradient"] = {k: p.grad.clone() for k, p in named}
+
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         self.seen["end"] = pl_module.model.state_dict()
         torch.save(self.seen, self.folder / f"rank_{trainer.global_rank}.pt")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, n_processes: int) -> None:
     seed_everything(0, verbose=False)
     model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine, memory="reverse")
     trainer = Trainer(
         default_root_dir=folder,
         accelerator="cpu",
-        devices=2,
+        devices=n_processes,
         strategy="ddp",
         max_epochs=1,
         callbacks=[DataDependentInit(), Witness(folder)],
@@ -53,7 +58,7 @@ def main(folder: Path) -> None:
         num_sanity_val_steps=0,
     )
     module = ImageFlowModule(model, partial(torch.optim.Adamax, lr=0.01))
-    data = Digits(batch_size=32, eval_batch_size=40)
+    data = Digits(batch_size=64 // n_processes, eval_batch_size=40)
     trainer.fit(module, datamodule=data)
     keep_an_odd_number_of_test_images(data)
     [result] = trainer.test(module, datamodule=data, verbose=False)
@@ -68,4 +73,4 @@ def keep_an_odd_number_of_test_images(data: Digits) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

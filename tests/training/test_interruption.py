@@ -89,6 +89,7 @@ LONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("whole", "moment"), [*QUICK, *LONG], indirect=["whole"])
 def test_a_stopped_run_ends_like_one_that_was_not(moment: str, whole: Path, tmp_path: Path) -> None:
     options = (*OPTIONS, *KINDS[whole.name])
@@ -105,6 +106,7 @@ def test_a_stopped_run_ends_like_one_that_was_not(moment: str, whole: Path, tmp_
     assert rows(tmp_path) == rows(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", ["averages"], indirect=True)
 def test_a_killed_run_logs_every_step_once(whole: Path, tmp_path: Path) -> None:
     """Its last checkpoint is two steps older than the last row."""

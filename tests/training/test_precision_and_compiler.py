@@ -97,6 +97,7 @@ class CountingBackend:
         return graph.forward
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", ["keep", "recompute", "reverse"])
 def test_steps_share_their_graphs(memory: Memory) -> None:
     """Two graphs for all steps: with a gradient of the input, and without."""
@@ -109,6 +110,7 @@ def test_steps_share_their_graphs(memory: Memory) -> None:
     assert len(backend.graphs) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("memory", ["keep", "recompute", "reverse"])
 def test_compiled_steps_have_the_same_gradients(memory: Memory, device: str) -> None:
@@ -129,6 +131,7 @@ def gradients_of_mixes(model: glow.Glow, images: torch.Tensor, *, lowered: bool)
     return torch.cat([p.grad.flatten().double() for p in mixes if p.grad is not None])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("memory", ["keep", "recompute", "reverse"])
 def test_compiled_steps_lower_only_the_networks_in_the_backward_pass_too(

@@ -8,6 +8,7 @@ from glow.runs.train import train
 from tests.running import compose_train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["file", "terminal"])
 def test_a_run_says_what_it_does_and_how_far_it_is(
     where: str,

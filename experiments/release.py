@@ -1,5 +1,6 @@
 """Release a model: python experiments/release.py run=runs/gallery_celeba/<run> name=celeba32."""
 
+from itertools import islice
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -27,7 +28,11 @@ def main(config: DictConfig) -> None:
         position(name, data.label_names)
     if data.label_names:
         data.eval_batch_size = config.batch_size
-        batches = track(data.evaluation_dataloader("train"), "encoding", transient=True)
+        if config.n_images < 1:
+            raise ValueError(f"n_images must be at least 1, got {config.n_images}")
+        n_batches = -(-config.n_images // config.batch_size)
+        batches = islice(data.evaluation_dataloader("train"), n_batches)
+        batches = track(batches, "encoding", n_batches, transient=True)
         estimator = build(config.direction, "direction")
         directions = estimate(run.model, batches, data.label_names, estimator)
     for path in release(Path(config.run), config.name, config.about, directions, attributes):

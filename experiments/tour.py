@@ -24,7 +24,7 @@ from glow.analysis.interpolation import interpolate, spherical
 from glow.analysis.levels import keep_levels, resample
 from glow.analysis.out_of_distribution import constant_images
 from glow.analysis.parts import likelihood_parts
-from glow.bijections import Squeeze
+from glow.bijections import Bijection, Squeeze
 from glow.models.glow import FlowStep
 
 PICTURES = Path("runs/tour")
@@ -72,6 +72,7 @@ step = next(module for module in trained.modules() if isinstance(module, FlowSte
 x = torch.randn(1, 12, 16, 16, generator=torch.Generator().manual_seed(0))
 with torch.no_grad():
     for name, layer in step.named_children():
+        assert isinstance(layer, Bijection)
         y, log_det = layer(x)
         error = (layer.inverse(y) - x).abs().max().item()
         kind = type(layer).__name__

@@ -309,7 +309,7 @@ def _class_choice(names: Sequence[str], every: str | None) -> gr.Dropdown:
     choices: list[tuple[str, int | None]] = [(name, label) for label, name in enumerate(names)]
     start: list[tuple[str, int | None]] = [(every, None)] if every else []
     return gr.Dropdown(
-        [*start, *choices],  # type: ignore[arg-type]
+        [*start, *choices],
         value=None if every or not names else 0,
         label="Class",
         visible=bool(names),

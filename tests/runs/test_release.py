@@ -94,6 +94,7 @@ def test_averages_are_released(run: Path) -> None:
         ("name=a/b about=x", "error: name must be a word of letters, digits and underscores"),
         ("name=tens about=''", "error: about must say what the model was trained on"),
         ("name=tens about=x attributes=[nobody]", "error: there is no attribute nobody"),
+        ("name=tens about=x n_images=0", "error: n_images must be at least 1, got 0"),
         ("name=tens about=x run=nowhere", "error: nowhere holds no summary.json"),
     ],
 )

@@ -169,7 +169,7 @@ def test_a_dropped_picture_takes_the_place_of_the_sample(page: Any) -> None:
         "Levels": ["redrawn", "coarse"],
         "Bits/dim": ["bits"],
     }
-    before = {}
+    before: dict[str, str] = {}
     go_to(page, "Picture")
     for tab, names in outputs.items():
         page.get_by_role("tab", name=tab, exact=True).click()

@@ -31,8 +31,8 @@ def main(config: DictConfig) -> None:
         if config.n_images < 1:
             raise ValueError(f"n_images must be at least 1, got {config.n_images}")
         n_batches = -(-config.n_images // config.batch_size)
-        batches = islice(data.evaluation_dataloader("train"), n_batches)
-        batches = track(batches, "encoding", n_batches, transient=True)
+        some = islice(data.evaluation_dataloader("train"), n_batches)
+        batches = track(some, "encoding", n_batches, transient=True)
         estimator = build(config.direction, "direction")
         directions = estimate(run.model, batches, data.label_names, estimator)
     for path in release(Path(config.run), config.name, config.about, directions, attributes):

@@ -29,7 +29,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ATTRIBUTES = ["Smiling", "Blond_Hair", "Male"]
 # The controls of each tab, and what each of them changes.
 SLIDERS = {
-    "Samples": {f"temperature-{level}": "samples" for level in ("1", "2", "3", "all")},
+    "Samples": {f"temperature-{level}": "samples" for level in ("all", "1", "2", "3")},
     "Walk": {"position": "place", "walk-temperature": "strip"},
     "Between": {"across": "between", "down": "between"},
     "Picture/Attributes": {"attribute-Smiling": "moved", "attribute-Blond_Hair": "moved"},

@@ -25,7 +25,8 @@ README = ROOT / "README.md"
 GALLERY = ROOT / "experiments" / "README.md"
 CHOICES = CONF / "README.md"
 FAMILY = ROOT / "glow" / "bijections" / "README.md"
-DOCUMENTS = (README, GALLERY, CHOICES, FAMILY, ROOT / "glow" / "data" / "README.md")
+INTEROP = ROOT / "glow" / "interop" / "README.md"
+DOCUMENTS = (README, GALLERY, CHOICES, FAMILY, INTEROP, ROOT / "glow" / "data" / "README.md")
 COMMANDS = [
     command
     for document in DOCUMENTS

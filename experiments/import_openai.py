@@ -26,7 +26,7 @@ def main(config: DictConfig) -> None:
     if found.ignored:
         echo(openai.ignored_variables(found))
     folder.checkpoints.mkdir(parents=True, exist_ok=True)
-    if config.data is not None:
+    if config.get("data"):
         shown = {"image_shape": list(model.image_shape), "n_bits": config.n_bits}
         source = {name: config[name] for name in ("checkpoint", "weights")}
         run = {"imported": source, "data": {**config.data, **shown}, "logger": {}, "plan": {}}

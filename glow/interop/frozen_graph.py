@@ -23,7 +23,7 @@ from glow.interop.stored_tensor import (
     numpy_dtype,
     read_shape,
 )
-from glow.interop.wire import Field, WireError, read_fields
+from glow.interop.wire import WireError, read_fields
 from glow.system.sealed_file import BrokenFileError
 
 VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}  # the kinds of nodes that freezing replaces
@@ -107,7 +107,6 @@ def _read_tensor(message: memoryview, where: str) -> StoredTensor:
     """Return the tensor of a ``TensorProto``."""
     number, content = 0, memoryview(b"")
     shape: tuple[int, ...] = ()
-    fields: list[Field] = []
     for field in read_fields(message):
         if field.number == 1:
             number = field.as_int()
@@ -115,20 +114,18 @@ def _read_tensor(message: memoryview, where: str) -> StoredTensor:
             shape = read_shape(field.as_bytes())
         elif field.number == 4:
             content = field.as_bytes()
-        else:
-            fields.append(field)
 
     def read() -> NDArray[Any]:
         dtype = numpy_dtype(number)
         if dtype is None:
             raise ValueError(f"{where} is {dtype_name(number)}, which cannot be read")
+        n = n_entries(shape)
         if len(content) % dtype.itemsize:
             raise BrokenFileError(f"{where} is damaged: it ends within a number")
         try:
-            values = np.frombuffer(content, dtype) if content else _listed(fields, number, dtype)
+            values = np.frombuffer(content or _listed(message, number, n), dtype)
         except WireError as error:
             raise BrokenFileError(f"{where} is damaged: {error}") from None
-        n = n_entries(shape)
         if len(values) == 1:  # of a tensor whose entries are all the same
             return np.broadcast_to(values.reshape(()), shape)
         if len(values) != n:
@@ -140,12 +137,16 @@ def _read_tensor(message: memoryview, where: str) -> StoredTensor:
     return StoredTensor(dtype_name(number), shape, read)
 
 
-def _listed(fields: list[Field], number: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return the numbers that are listed one by one instead of as the bytes of a tensor."""
-    found: list[NDArray[Any]] = []
-    for field in (field for field in fields if field.number == LISTS.get(number)):
+def _listed(message: memoryview, number: int, n: int) -> bytearray:
+    """Return the bytes of numbers that are listed one by one, and no more than one too many."""
+    found = bytearray()
+    for field in (field for field in read_fields(message) if field.number == LISTS.get(number)):
         if number == FLOAT32:
-            found.append(np.frombuffer(field.as_packed(4), dtype))
-        else:
-            found.append(np.array(field.as_packed_ints(), np.int64).astype(dtype))
-    return np.concatenate(found) if found else np.zeros(0, dtype)
+            found += field.as_packed(4)
+            continue
+        size = 4 if number == INT32 else 8
+        for value in field.packed_ints():
+            if len(found) > n * size:
+                break
+            found += (value % 2 ** (8 * size)).to_bytes(size, "little")
+    return found

@@ -33,6 +33,7 @@ _DTYPES: dict[int, tuple[str, str | None]] = {
 }
 FLOAT32, INT32, INT64 = 1, 3, 9
 LARGEST = 2**62  # entries; more than any file holds
+MOST_AXES = 32  # more than any variable has, and no more than numpy allows
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,15 @@ def read_shape(message: memoryview) -> tuple[int, ...]:
     """Return the shape in a message ``TensorShapeProto``.
 
     Raises:
-        WireError: If a size is negative or unknown, or their product is too large for any file.
+        WireError: If a size is negative or unknown, or they are more or larger than any file needs.
     """
     shape = []
     for dim in (field for field in read_fields(message) if field.number == 2):
         sizes = [field.as_int() for field in read_fields(dim.as_bytes()) if field.number == 1]
         shape.append(sizes[-1] if sizes else 0)
-    if any(size < 0 for size in shape) or n_entries(shape) > LARGEST:
-        raise WireError(f"{tuple(shape)} is the shape of no tensor")
+    possible = len(shape) <= MOST_AXES and all(0 <= size <= LARGEST for size in shape)
+    if not possible or n_entries(shape) > LARGEST:
+        raise WireError(f"{shape[:MOST_AXES]} is the shape of no tensor")
     return tuple(shape)
 
 

@@ -103,15 +103,15 @@ class Field:
             raise WireError(f"field {self.number} ends within a number")
         return self._value
 
-    def as_packed_ints(self) -> list[int]:
-        """Return signed integers; a single one may not be packed."""
+    def packed_ints(self) -> Iterator[int]:
+        """Yield signed integers; a single one may not be packed."""
         if isinstance(self._value, int):
-            return [self.as_int()]
-        position, found = 0, []
+            yield self.as_int()
+            return
+        position = 0
         while position < len(self._value):
             value, position = read_varint(self._value, position)
-            found.append(Field(self.number, value).as_int())
-        return found
+            yield Field(self.number, value).as_int()
 
 
 def read_fields(buffer: memoryview) -> Iterator[Field]:

@@ -43,7 +43,7 @@ def test_a_message_is_read_as_it_was_written() -> None:
 
 def test_packed_numbers_are_read() -> None:
     packed = bytes_field(7, write_varint(300) + write_varint(2**64 - 1)) + varint_field(7, 5)
-    assert [n for field in read_fields(memoryview(packed)) for n in field.as_packed_ints()] == [
+    assert [n for field in read_fields(memoryview(packed)) for n in field.packed_ints()] == [
         300,
         -1,
         5,

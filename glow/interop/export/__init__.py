@@ -2,7 +2,7 @@
 
 from glow.interop.export.checking import check
 from glow.interop.export.entry_points import Decode, Encode, EntryPoint, LogProb
-from glow.interop.export.writing import FORMATS, Format, What, export
+from glow.interop.export.writing import FORMATS, Format, What, export, file_name
 
 __all__ = [
     "FORMATS",
@@ -14,4 +14,5 @@ __all__ = [
     "What",
     "check",
     "export",
+    "file_name",
 ]

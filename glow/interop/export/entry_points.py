@@ -24,11 +24,12 @@ class EntryPoint(nn.Module):
     """
 
     name: str
+    inverse = False  # whether it runs the flow from latents to images
 
     def __init__(self, model: ImageFlow) -> None:
         super().__init__()
         self.original = (model,)  # in a tuple, so that it is no part of this module
-        self.model = prefolded(model)
+        self.model = prefolded(model, inverse=self.inverse)
 
     @property
     def output_names(self) -> list[str]:
@@ -105,6 +106,7 @@ class Decode(EntryPoint):
     """From latents and labels to images; those that are not finite are black."""
 
     name = "decode"
+    inverse = True
 
     @property
     def output_names(self) -> list[str]:

@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import logging
 import warnings
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,8 +40,7 @@ def write_onnx(entry: EntryPoint, path: Path) -> None:
     require_packages()
     inputs = entry.examples(2)
     program = exported(entry)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # of names of axes, which are given
+    with _quiet():
         try:
             converted = torch.onnx.export(
                 program,
@@ -56,6 +57,20 @@ def write_onnx(entry: EntryPoint, path: Path) -> None:
             ) from error
     assert converted is not None
     converted.save(path)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the exporter says about its own passes."""
+    logger = logging.getLogger("onnxscript")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def run_onnx(path: Path, examples: Examples) -> list[Tensor]:

@@ -16,39 +16,46 @@ from glow.nets import LabelEmbedding
 
 
 class PrefoldedChain(Bijection):
-    """A ``FoldedChain`` with everything that it folds as buffers.
+    """A ``FoldedChain`` with everything that it folds as buffers, for one of its directions.
 
     Args:
         chain: The chain; it cannot be used alone afterwards.
         x: An input; only its size matters.
+        inverse: Whether this is for ``inverse`` instead of ``forward``; the other cannot be called.
     """
 
-    def __init__(self, chain: FoldedChain, x: Tensor) -> None:
+    def __init__(self, chain: FoldedChain, x: Tensor, *, inverse: bool) -> None:
         super().__init__()
+        folded = chain.folded_for(x, None, inverse=inverse)
+        self.n_leaves = 0
+        for self.n_leaves, leaf in enumerate(folded.leaves(), start=1):
+            self.register_buffer(f"folded_{self.n_leaves}", leaf.clone())
+        self.structure = folded.replaced(x.new_empty(0) for _ in folded.leaves())
         self.chain = chain
-        self.folded = chain.folded_for(x, None)
-        self.folded_inverse = chain.folded_for(x, None, inverse=True)
-        for name, folded in (("forward", self.folded), ("inverse", self.folded_inverse)):
-            for number, leaf in enumerate(folded.leaves()):
-                self.register_buffer(f"{name}_{number}", leaf.clone())
-        _drop_parameters(chain, self.folded)
+        _drop_parameters(chain, folded)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Apply the chain."""
-        return self.chain(x, context, self._with_buffers("forward", self.folded))
+        return self.chain(x, context, self.folded())
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Invert the chain."""
-        return self.chain.inverse(y, context, self._with_buffers("inverse", self.folded_inverse))
+        return self.chain.inverse(y, context, self.folded())
 
-    def _with_buffers(self, name: str, folded: Folded) -> Folded:
-        n_leaves = sum(1 for _ in folded.leaves())
-        return folded.replaced(self.get_buffer(f"{name}_{i}") for i in range(n_leaves))
+    def folded(self) -> Folded:
+        """Return what was folded, with the buffers."""
+        names = (f"folded_{number}" for number in range(1, 1 + self.n_leaves))
+        return self.structure.replaced(self.get_buffer(name) for name in names)
 
 
 @torch.no_grad()
-def prefolded(model: ImageFlow) -> ImageFlow:
-    """Return a frozen copy of a model whose chains are folded for the size of its images."""
+def prefolded(model: ImageFlow, *, inverse: bool) -> ImageFlow:
+    """Return a frozen copy of a model whose chains are folded for the size of its images.
+
+    Args:
+        model: The model, which does not change.
+        inverse: Whether the copy is to decode; otherwise, to encode.
+    """
     frozen = model.frozen()
     inputs: dict[str, Tensor] = {}
     hooks = [
@@ -67,7 +74,7 @@ def prefolded(model: ImageFlow) -> ImageFlow:
         if not any(name.startswith(f"{outer}.") for outer in inputs):
             chain = frozen.flow.get_submodule(name)
             assert isinstance(chain, FoldedChain)
-            frozen.flow.set_submodule(name, PrefoldedChain(chain, x))
+            frozen.flow.set_submodule(name, PrefoldedChain(chain, x, inverse=inverse))
     return frozen
 
 

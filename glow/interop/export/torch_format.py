@@ -1,6 +1,8 @@
 """Programs of torch.export: files that PyTorch runs without this package."""
 
-from collections.abc import Sequence
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,8 @@ def write_torch_export(entry: EntryPoint, path: Path) -> None:
         entry: The function.
         path: The file, which ``torch.export.load`` opens.
     """
-    torch.export.save(exported(entry), path)
+    with _quiet():
+        torch.export.save(exported(entry), path)
 
 
 def run_torch_export(path: Path, examples: Examples) -> list[Tensor]:
@@ -52,8 +55,17 @@ def run_torch_export(path: Path, examples: Examples) -> list[Tensor]:
     Returns:
         The outputs.
     """
-    outputs = torch.export.load(path).module()(*examples.values())
+    with _quiet():
+        outputs = torch.export.load(path).module()(*examples.values())
     return [outputs] if isinstance(outputs, Tensor) else [*outputs]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence advice about tensors that are not on a CPU."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*No complete tensor found.*")
+        yield
 
 
 def _first(error: BaseException) -> str:

@@ -43,6 +43,15 @@ FORMATS = {
 }
 
 
+def file_name(what: What, format: Format) -> str:
+    """Return the usual name of an exported file.
+
+    >>> file_name("encode", "onnx")
+    'encode.onnx'
+    """
+    return f"{what}{FORMATS[format].suffix}"
+
+
 def export(model: ImageFlow, path: str | Path, what: What, format: Format = "onnx") -> float:
     """Export what a model does as a program that runs without this package.
 

@@ -38,7 +38,8 @@ def main(config: DictConfig) -> None:
     if config.noise_samples > 1:
         name += f"_{config.noise_samples}_draws"
     images = data.checksum()
-    if images != folder.read_config().plan.get("images", images):  # not those of the run
+    plan = folder.read_config().plan if folder.config.is_file() else {}
+    if images != plan.get("images", images):  # not those of the run
         name += f"_{images}"
     device = device_name(trainer.strategy.root_device)
     result = {**evaluation.result, "images": images, "device": device, **provenance()}

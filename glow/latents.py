@@ -35,7 +35,8 @@ class Latents(tuple[Tensor, ...]):
 
     def __new__(cls, levels: Iterable[Tensor]) -> Latents:
         latents = super().__new__(cls, levels)
-        if len({len(eps) for eps in latents}) != 1:
+        # Shapes instead of len(), which would fix the number of images of an exported program.
+        if not latents or any(eps.shape[0] != latents[0].shape[0] for eps in latents):
             raise ValueError(
                 "latents need at least one level and the same number of images in each, "
                 f"got levels of shape {[tuple(eps.shape) for eps in latents]}"

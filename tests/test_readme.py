@@ -25,8 +25,10 @@ README = ROOT / "README.md"
 GALLERY = ROOT / "experiments" / "README.md"
 CHOICES = CONF / "README.md"
 FAMILY = ROOT / "glow" / "bijections" / "README.md"
+INTEROP = ROOT / "glow" / "interop" / "README.md"
 PRETRAINED = ROOT / "glow" / "pretrained" / "README.md"
-DOCUMENTS = (README, GALLERY, CHOICES, FAMILY, PRETRAINED, ROOT / "glow" / "data" / "README.md")
+OWN = (FAMILY, INTEROP, PRETRAINED, ROOT / "glow" / "data" / "README.md")
+DOCUMENTS = (README, GALLERY, CHOICES, *OWN)
 COMMANDS = [
     command
     for document in DOCUMENTS

@@ -61,7 +61,7 @@ class ChannelAffine(Bijection, Foldable):
         """Shift, then scale (B,C,...)."""
         scale, bias, log_det = self.folded_for(x, folded).tensors
         y = (x.movedim(1, -1) + bias) * scale
-        return y.movedim(-1, 1), log_det.expand(len(x))
+        return y.movedim(-1, 1), log_det.expand(x.shape[0])
 
     def inverse(
         self, y: Tensor, context: Tensor | None = None, folded: Folded | None = None

@@ -35,7 +35,7 @@ class ElementwiseAffine(Bijection):
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Scale, then shift (B, ...)."""
         y = x * self.log_scale.exp()
-        return y if self.shift is None else y + self.shift, self.log_scale.sum().expand(len(x))
+        return y if self.shift is None else y + self.shift, self.log_scale.sum().expand(x.shape[0])
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Undo the shift, then the scale."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -44,9 +44,9 @@ class Setting(NamedTuple):
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Run what does not fold as it would run outside of a chain."""
-        return torch.autocast(
-            self.device.type, dtype=self.lowered, enabled=self.lowered is not None
-        )
+        if self.lowered is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.lowered)
 
 
 class Folded(NamedTuple):

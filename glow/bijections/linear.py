@@ -76,7 +76,7 @@ class InvertibleLinear(Bijection, Foldable, Freezable):
         """Mix the channels of (B,C,...)."""
         matrix, log_det, *offset = self.folded_for(x, folded).tensors
         with full_precision(x):
-            return _mix(x, matrix, *offset), log_det.expand(len(x))
+            return _mix(x, matrix, *offset), log_det.expand(x.shape[0])
 
     def inverse(
         self, y: Tensor, context: Tensor | None = None, folded: Folded | None = None

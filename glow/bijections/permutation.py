@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from glow.bijections.bijection import Bijection, zero_log_det
+from glow.bijections.frozen import Freezable
 
 
-class Permutation(Bijection):
+class Permutation(Bijection, Freezable):
     """Reorder the channels: ``y[:, i] = x[:, indices[i]]``. ``log_det`` is 0.
 
     The order is a buffer, so it is part of the ``state_dict``.
@@ -33,6 +34,28 @@ class Permutation(Bijection):
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Restore the order of the channels."""
         return _select(y, self.indices.argsort())
+
+    def frozen(self) -> "FixedPermutation":
+        """Return the same map with the order of its inverse as a buffer, for inference."""
+        return FixedPermutation(self.indices)
+
+
+class FixedPermutation(Permutation):
+    """A permutation that also holds the order of its inverse.
+
+    Args:
+        indices: A permutation of 0, ..., C - 1, int64 (C,).
+    """
+
+    inverse_indices: Tensor
+
+    def __init__(self, indices: Tensor) -> None:
+        super().__init__(indices.clone())
+        self.register_buffer("inverse_indices", indices.argsort())
+
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+        """Restore the order of the channels."""
+        return _select(y, self.inverse_indices)
 
 
 class ReversePermutation(Permutation):

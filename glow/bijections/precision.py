@@ -1,7 +1,7 @@
 """The precision of a flow's state, which no autocast lowers."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -16,8 +16,11 @@ class OnDevice(Protocol):
         """The device."""
 
 
-def without_autocast(x: OnDevice) -> torch.autocast:
+def without_autocast(x: OnDevice) -> AbstractContextManager[Any]:
     """Compute in the precision of ``x``, whatever autocast is enabled outside."""
+    # Other programs that run an exported graph know no autocast, so none is entered needlessly.
+    if not torch.is_autocast_enabled(x.device.type):
+        return nullcontext()
     return torch.autocast(x.device.type, enabled=False)
 
 

@@ -92,4 +92,4 @@ class Dequantizer(nn.Module, ABC):
         bins = (images // (256 // self.n_bins)).to(u.dtype)
         x = bins / self.n_bins - 0.5 + u.clamp(max=LARGEST_NOISE) / self.n_bins
         n_dims = math.prod(images.shape[1:])
-        return x, x.new_full((len(images),), -n_dims * math.log(self.n_bins))
+        return x, x.new_full((images.shape[0],), -n_dims * math.log(self.n_bins))

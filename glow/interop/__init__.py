@@ -1,1 +1,1 @@
-"""Weights of other implementations."""
+"""Files of other programs: the authors' weights, ONNX, torch.export."""

@@ -150,7 +150,7 @@ class ClassConditionalPrior(TopPrior):
     def mean_and_log_std(self, z: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return both as (B,C,H,W) or (B,C,1,...)."""
         mean, log_std = self.base.mean_and_log_std(z, labels)
-        shift: Tensor = self.shift(labels, len(z))
+        shift: Tensor = self.shift(labels, z.shape[0])
         shift_mean, shift_log_std = shift.view(*shift.shape, *[1] * (z.ndim - 2)).chunk(2, dim=1)
         return mean + shift_mean, log_std + shift_log_std
 

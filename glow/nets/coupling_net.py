@@ -55,7 +55,7 @@ class FoldedConvolutions(Foldable):
         with without_autocast(x):
             hidden = convolve(x.to(kernel_in.dtype), kernel_in, offset_in)
             if self.labels is not None:
-                features = self.labels(context, len(hidden)).to(hidden.dtype)
+                features = self.labels(context, hidden.shape[0]).to(hidden.dtype)
                 hidden = hidden + features[:, :, None, None]
             hidden = F.relu(convolve(F.relu(hidden), *middle))
             return convolve(hidden, kernel_out, offset_out)
@@ -124,7 +124,7 @@ class CouplingNet(FoldedConvolutions, Freezable):
         """Initialize the ActNorms from x (B,C,H,W); return the output (B,O,H,W)."""
         hidden = self.actnorm_in.initialize(self.conv_in(x))
         if self.labels is not None:
-            hidden = hidden + self.labels(context, len(hidden))[:, :, None, None]
+            hidden = hidden + self.labels(context, hidden.shape[0])[:, :, None, None]
         self.actnorm_mid.initialize(self.conv_mid(hidden.relu()))
         return self(x, context)
 

@@ -65,7 +65,7 @@ class MLP(nn.Module):
             )
         h = self.first(x)
         if self.labels is not None:
-            h = h + self.labels(context, len(h))
+            h = h + self.labels(context, h.shape[0])
         for layer in self.hidden:
             h = layer(self.activation(h))
         out: Tensor = self.last(self.activation(h))

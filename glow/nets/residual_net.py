@@ -51,7 +51,7 @@ class ResidualNet(nn.Module):
         """
         h = self.conv_in(x)
         if self.labels is not None:
-            h = h + self.labels(context, len(h))[:, :, None, None]
+            h = h + self.labels(context, h.shape[0])[:, :, None, None]
         for block in self.blocks:
             h = block(h)
         out: Tensor = self.conv_out(F.relu(h))

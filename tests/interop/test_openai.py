@@ -126,7 +126,7 @@ def test_variables_that_do_not_fit_raise() -> None:
     recorded = Recorded(GOLDEN[1])
     weight = recorded.arrays["var:model/0/1/f1/l_2/W"]
     recorded.arrays["var:model/0/1/f1/l_2/W"] = weight.reshape(4, 4, 4, 4)
-    with pytest.raises(ValueError, match=r"conv_mid.weight has the shape \(4, 4, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"f1/l_2/W has the shape \(4, 4, 4, 4\)"):
         recorded.model()
     recorded.config["flow_permutation"] = -1
     with pytest.raises(ValueError, match="flow_permutation must be from 0 to 2, got -1"):

@@ -11,7 +11,7 @@ from glow import Glow, ImageFlow
 from glow.bijections import AdditiveCoupling, AffineCoupling, TanhCoupling
 from glow.data import Digits
 from glow.models import NICE, RealNVP
-from glow.nets import MLP, CouplingNet, ResidualNet
+from glow.nets import MLP, CouplingNet, GatedAttentionNet, ResidualNet, VisionTransformer
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -19,6 +19,8 @@ net = partial(CouplingNet, width=5)
 affine = partial(AffineCoupling, net=net)
 mlp = partial(MLP, width=7)
 residual = partial(ResidualNet, width=5, n_blocks=1)
+gated = partial(GatedAttentionNet, width=4, n_blocks=1, n_heads=2, grid=(3, 2))
+vit = partial(VisionTransformer, width=4, depth=1, n_heads=2, grid=(3, 2))
 nice = partial(NICE, n_steps=3, coupling=partial(AdditiveCoupling, net=mlp))
 real_nvp = partial(RealNVP, n_steps=2, coupling=partial(TanhCoupling, net=residual))
 

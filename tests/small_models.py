@@ -8,9 +8,16 @@ import torch
 from torch import nn
 
 from glow import Glow, ImageFlow
-from glow.bijections import AdditiveCoupling, AffineCoupling, TanhCoupling
+from glow.bijections import (
+    AdditiveCoupling,
+    AffineCoupling,
+    LogisticMixture,
+    TanhCoupling,
+    TransformCoupling,
+)
+from glow.bijections.scale_map import double_sigmoid
 from glow.data import Digits
-from glow.models import NICE, RealNVP
+from glow.models import NICE, FlowPP, Jet, RealNVP
 from glow.nets import MLP, CouplingNet, GatedAttentionNet, ResidualNet, VisionTransformer
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -23,12 +30,28 @@ gated = partial(GatedAttentionNet, width=4, n_blocks=1, n_heads=2, grid=(3, 2))
 vit = partial(VisionTransformer, width=4, depth=1, n_heads=2, grid=(3, 2))
 nice = partial(NICE, n_steps=3, coupling=partial(AdditiveCoupling, net=mlp))
 real_nvp = partial(RealNVP, n_steps=2, coupling=partial(TanhCoupling, net=residual))
+flowpp = partial(
+    FlowPP,
+    n_steps=[[0, 2], [1, 1]],
+    coupling=partial(TransformCoupling, net=gated, transform=LogisticMixture(2)),
+)
+jet = partial(
+    Jet,
+    n_steps=4,
+    patch_size=2,
+    spatial_every=2,
+    coupling=partial(AffineCoupling, net=vit, scale_map=double_sigmoid),
+)
 
 BASELINES: dict[str, Callable[..., ImageFlow]] = {
     "nice": nice,
     "nice with a normal base": partial(nice, logistic=False),
     "real_nvp of one level": partial(real_nvp, n_levels=1),
     "real_nvp of two levels": partial(real_nvp, n_levels=2),
+    "flowpp of one scale": partial(flowpp, n_steps=[[0, 2]]),
+    "flowpp of two scales": flowpp,
+    "jet": jet,
+    "jet without spatial couplings": partial(jet, spatial_every=0),
 }
 
 

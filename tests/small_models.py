@@ -1,6 +1,6 @@
 """Models that are small enough to test, moved off their initial values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from glow.bijections import (
 )
 from glow.bijections.scale_map import double_sigmoid
 from glow.data import Digits
+from glow.dequantizers import VariationalDequantizer
 from glow.models import NICE, FlowPP, Jet, RealNVP
 from glow.nets import MLP, CouplingNet, GatedAttentionNet, ResidualNet, VisionTransformer
 
@@ -42,6 +43,22 @@ jet = partial(
     spatial_every=2,
     coupling=partial(AffineCoupling, net=vit, scale_map=double_sigmoid),
 )
+variational = partial(
+    VariationalDequantizer,
+    n_steps=2,
+    coupling=partial(
+        TransformCoupling, net=partial(gated, context_channels=4), transform=LogisticMixture(2)
+    ),
+    features=4,
+    n_blocks=1,
+)
+
+
+def flowpp_with_its_noise(image_shape: Sequence[int], n_bits: int = 8, **options: Any) -> FlowPP:
+    """Return a small Flow++ whose dequantizer, too, is that of Flow++."""
+    dequantizer = partial(variational, image_shape=image_shape)
+    return flowpp(image_shape, n_bits, dequantizer=dequantizer, **options)
+
 
 BASELINES: dict[str, Callable[..., ImageFlow]] = {
     "nice": nice,
@@ -50,6 +67,7 @@ BASELINES: dict[str, Callable[..., ImageFlow]] = {
     "real_nvp of two levels": partial(real_nvp, n_levels=2),
     "flowpp of one scale": partial(flowpp, n_steps=[[0, 2]]),
     "flowpp of two scales": flowpp,
+    "flowpp with its noise": flowpp_with_its_noise,
     "jet": jet,
     "jet without spatial couplings": partial(jet, spatial_every=0),
 }

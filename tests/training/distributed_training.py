@@ -16,7 +16,7 @@ import glow
 from glow.data import Digits, ImageDataset
 from glow.training import ImageFlowModule
 from glow.training.callbacks import DataDependentInit
-from tests.small_models import affine
+from tests.small_models import affine, variational
 
 
 class Witness(Callback):
@@ -39,7 +39,15 @@ class Witness(Callback):
 
 def main(folder: Path) -> None:
     seed_everything(0, verbose=False)
-    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine, memory="reverse")
+    model = glow.Glow(
+        (1, 8, 8),
+        n_bits=5,
+        n_levels=2,
+        n_steps=1,
+        coupling=affine,
+        memory="reverse",
+        dequantizer=partial(variational, image_shape=(1, 8, 8)),
+    )
     trainer = Trainer(
         default_root_dir=folder,
         accelerator="cpu",

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import glow
 from glow.data import Digits
 from glow.training import ImageFlowModule
 from tests.paths import ROOT
-from tests.small_models import affine
+from tests.small_models import affine, variational
 from tests.training.distributed_training import keep_an_odd_number_of_test_images
 
 
@@ -41,7 +42,14 @@ def test_two_processes_start_alike_train_on_different_images_and_end_alike(folde
 
     # One process alone would start from the same values, but for the noise of dequantization.
     torch.manual_seed(0)
-    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine)
+    model = glow.Glow(
+        (1, 8, 8),
+        n_bits=5,
+        n_levels=2,
+        n_steps=1,
+        coupling=affine,
+        dequantizer=partial(variational, image_shape=(1, 8, 8)),
+    )
     data = Digits(batch_size=32)
     data.setup("fit")
     model.initialize(*data.initialization_batch(256))

@@ -67,7 +67,7 @@ BASELINES: dict[str, Callable[..., ImageFlow]] = {
     "real_nvp of two levels": partial(real_nvp, n_levels=2),
     "flowpp of one scale": partial(flowpp, n_steps=[[0, 2]]),
     "flowpp of two scales": flowpp,
-    "flowpp with its noise": flowpp_with_its_noise,
+    "flowpp with its noise, of two scales": flowpp_with_its_noise,
     "jet": jet,
     "jet without spatial couplings": partial(jet, spatial_every=0),
 }

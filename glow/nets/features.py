@@ -39,7 +39,7 @@ class FeatureEmbedding(nn.Module):
                 f"the context of this network must be features (B,{self.features},H,W) of an "
                 f"image, got {found}"
             )
-        hidden: Tensor = self.conv(concat_elu(context))
+        hidden: Tensor = self.conv(concat_elu(context.to(self.conv.weight.dtype)))
         return hidden
 
 

@@ -33,7 +33,8 @@ def main(config: DictConfig) -> None:
     if not trainer.is_global_zero:
         return
     for weights, numbers in evaluation.numbers.items():
-        print_numbers(f"{checkpoint}, {weights} weights, {config.split} images", numbers)
+        images = f"{config.split} images, {evaluation.unit}"
+        print_numbers(f"{checkpoint}, {weights} weights, {images}", numbers)
     name = f"evaluation_{checkpoint.stem}_{type(data).__name__.lower()}_{config.split}"
     if config.noise_samples > 1:
         name += f"_{config.noise_samples}_draws"

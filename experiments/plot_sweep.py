@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from glow.figures import Curve
     from glow.runs.sweep import Cell
 
+AXES = {"epoch": "curve", "seconds": "clock"}  # what a run keeps its points in
+
 
 @entry_point("plot_sweep")
 def main(config: DictConfig) -> None:
@@ -24,6 +26,9 @@ def main(config: DictConfig) -> None:
     from glow.runs.building import checked
     from glow.runs.sweep import cells, read_sweep
 
+    axis = config.axis
+    if axis not in AXES:
+        raise ValueError(f"axis must be {' or '.join(AXES)}, got {axis}")
     sweep = read_sweep(Path(config.sweep))
     if not sweep.runs:
         raise ValueError(f"no job of {sweep.folder} has finished: expected */summary.json in it")
@@ -33,18 +38,22 @@ def main(config: DictConfig) -> None:
         table.add_column(heading)
     for cell in found:
         spread = "" if cell.std is None else f"{cell.std:.4f}"
-        table.add_row(cell.panel, cell.line, str(len(cell.runs)), f"{cell.mean:.4f}", spread)
+        table.add_row(
+            cell.panel, cell.line, str(len(cell.runs)), f"{cell.mean:.4f}{cell.mark}", spread
+        )
     echo(table)
     for path in sweep.failed:
         echo(f"failed and left out: {path}")
     curves: dict[str, dict[str, list[Curve]]] = {}
     for cell in found:
-        with_curve: list[Curve] = [run.curve for run in cell.runs if run.curve]
+        points: list[Curve] = [getattr(run, AXES[axis]) for run in cell.runs]
+        with_curve = [curve for curve in points if curve]
         if with_curve:
-            curves.setdefault(cell.panel, {})[cell.line] = with_curve
+            curves.setdefault(cell.panel, {})[cell.line + cell.mark] = with_curve
     output = Path(config.output or sweep.folder / "sweep.png")
     if curves:
-        echo(f"written: {figures.save(figures.sweep_curves(curves), output)}")
+        figure = figures.sweep_curves(curves, axis=axis)
+        echo(f"written: {figures.save(figure, output)}")
     drawn = checked(figures.samples_of_models)(
         _models(found, config), config.n_columns, config.temperature, config.seed
     )

@@ -1,6 +1,8 @@
 """Noise of dequantization that can be drawn again, per step of training or per image."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -20,9 +22,25 @@ def noise_per_step(images: Tensor, *key: int) -> Tensor:
     Returns:
         Noise (B,C,H,W), uniform in [0, 1).
     """
-    seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
-    generator = torch.Generator(images.device).manual_seed(seed)
+    generator = torch.Generator(images.device).manual_seed(_seed(key))
     return torch.rand(images.shape, device=images.device, generator=generator)
+
+
+@contextmanager
+def dropout_per_step(device: torch.device, *key: int) -> Iterator[None]:
+    """Let the dropout of networks depend on a key alone, as ``noise_per_step`` does.
+
+    Args:
+        device: Where the networks are.
+        key: Non-negative integers, such as the seed, the rank and the number of the batch.
+    """
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(_seed((*key, 1)))
+        yield
+
+
+def _seed(key: tuple[int, ...]) -> int:
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
 
 
 def noise_per_image(images: Tensor, sample: int = 0) -> Tensor:

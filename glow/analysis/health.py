@@ -78,10 +78,9 @@ def health(
         coupling.net.register_forward_hook(lambda _, __, raw, c=coupling: keep_scale(c, raw))
         for coupling in couplings
     ]
-    half = torch.full(images.shape, 0.5, device=images.device, dtype=model.dtype)
     try:
         with full_precision(images), torch.compiler.set_stance("force_eager"):
-            x, _ = model.dequantizer(images, half)
+            x = model.dequantizer.center(images, model.dtype)
             latents, _ = model.flow.forward_by_level(x, labels)
     finally:
         for hook in hooks:

@@ -6,6 +6,7 @@ from glow.bijections.autoregressive import MaskedAutoregressive
 from glow.bijections.bijection import Bijection, per_channel, sum_per_example, zero_log_det
 from glow.bijections.chain import Chain
 from glow.bijections.checkerboard import Checkerboard
+from glow.bijections.columns import Columns
 from glow.bijections.continuous import FFJORD, ContinuousFlow
 from glow.bijections.coupling import AdditiveCoupling, AffineCoupling, Coupling, NetFactory
 from glow.bijections.elementwise_affine import ElementwiseAffine
@@ -14,15 +15,31 @@ from glow.bijections.folded_chain import FoldedChain
 from glow.bijections.folding import Foldable, Folded, Setting, fold
 from glow.bijections.frozen import Freezable, freeze
 from glow.bijections.gaussian import degaussianize, gaussianize
+from glow.bijections.halves import Halves
 from glow.bijections.inverse import Inverse, inverse_and_log_det
 from glow.bijections.linear import FixedLinear, InvertibleLinear, LULinear, PlainLinear
 from glow.bijections.logistic import LogisticToNormal
-from glow.bijections.memory import Memory, RecomputingChain, ReversibleChain, build_chain, drift
+from glow.bijections.logistic_mixture import LogisticMixture
+from glow.bijections.memory import (
+    Memory,
+    RecomputingChain,
+    ReversibleChain,
+    build_chain,
+    drift,
+    drops,
+)
 from glow.bijections.orthogonal import OrthogonalLinear
-from glow.bijections.permutation import Permutation, ReversePermutation, ShufflePermutation
+from glow.bijections.permutation import (
+    Permutation,
+    ReversePermutation,
+    ShufflePermutation,
+    SwapPermutation,
+)
 from glow.bijections.planar import Planar
+from glow.bijections.positions import Positions
 from glow.bijections.precision import full_precision, without_autocast
 from glow.bijections.radial import Radial
+from glow.bijections.rescaling import Rescaling
 from glow.bijections.root import solve_increasing
 from glow.bijections.sigmoid import Logit, Sigmoid
 from glow.bijections.spline import RationalQuadraticSpline
@@ -42,6 +59,7 @@ __all__ = [
     "Bijection",
     "Chain",
     "Checkerboard",
+    "Columns",
     "ContinuousFlow",
     "Coupling",
     "ElementwiseAffine",
@@ -52,10 +70,12 @@ __all__ = [
     "Folded",
     "FoldedChain",
     "Freezable",
+    "Halves",
     "Inverse",
     "InvertibleLinear",
     "LULinear",
     "LearnedTanh",
+    "LogisticMixture",
     "LogisticToNormal",
     "Logit",
     "MaskedAutoregressive",
@@ -65,9 +85,11 @@ __all__ = [
     "Permutation",
     "PlainLinear",
     "Planar",
+    "Positions",
     "Radial",
     "RationalQuadraticSpline",
     "RecomputingChain",
+    "Rescaling",
     "ReversePermutation",
     "ReversibleChain",
     "Setting",
@@ -75,12 +97,14 @@ __all__ = [
     "Sigmoid",
     "Split",
     "Squeeze",
+    "SwapPermutation",
     "TanhCoupling",
     "Transform",
     "TransformCoupling",
     "build_chain",
     "degaussianize",
     "drift",
+    "drops",
     "fold",
     "freeze",
     "full_precision",

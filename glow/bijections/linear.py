@@ -93,16 +93,26 @@ class InvertibleLinear(Bijection, Foldable, Freezable):
 
 
 class PlainLinear(InvertibleLinear):
-    """The linear map whose parameter is the matrix itself, initialized as a random rotation.
+    """The linear map whose parameter is the matrix itself.
 
-    The log-determinant is that of the absolute value, computed in float64: neither a negative nor a
-    tiny determinant breaks it. It costs O(C^3) per step. The reference runs this variant (the first
-    branch of ``invertible_1x1_conv``).
+    It starts as a random rotation, or close to the identity. The log-determinant is that of the
+    absolute value, computed in float64: neither a negative nor a tiny determinant breaks it. It
+    costs O(C^3) per step. The reference runs this variant (the first branch of
+    ``invertible_1x1_conv``).
+
+    Args:
+        channels: The number of channels, C.
+        deviation: None for a random rotation; otherwise the matrix starts as the identity plus
+            normal noise of this standard deviation, 0.001 in Flow++.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, deviation: float | None = None) -> None:
         super().__init__()
-        self.weight = nn.Parameter(random_rotation(channels))
+        self.weight = nn.Parameter(
+            random_rotation(channels)
+            if deviation is None
+            else torch.eye(channels) + deviation * torch.randn(channels, channels)
+        )
 
     @classmethod
     def stack(cls, layers: Sequence[Self]) -> LinearMaps:

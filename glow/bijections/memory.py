@@ -39,12 +39,23 @@ def build_chain(bijections: Sequence[Bijection], memory: Memory = "keep") -> Fol
         the same.
 
     Raises:
-        ValueError: If there is no such policy.
+        ValueError: If there is no such policy, or it would run a part with dropout twice.
     """
     kinds = {"keep": FoldedChain, "recompute": RecomputingChain, "reverse": ReversibleChain}
     if memory not in kinds:
         raise ValueError(f"memory must be one of {', '.join(get_args(Memory))}, got {memory}")
-    return kinds[memory](*bijections)
+    chain = kinds[memory](*bijections)
+    if memory != "keep" and drops(chain):
+        raise ValueError(
+            f"memory={memory} runs networks again for the backward pass, where dropout would drop "
+            "other features: set memory=keep, or dropout=0"
+        )
+    return chain
+
+
+def drops(module: nn.Module) -> bool:
+    """Return whether a module draws random numbers in training, by dropout."""
+    return any(isinstance(part, nn.Dropout) and part.p > 0 for part in module.modules())
 
 
 class RecomputingChain(FoldedChain):
@@ -66,7 +77,7 @@ class RecomputingChain(FoldedChain):
             context,
             folded,
             use_reentrant=False,
-            preserve_rng_state=False,  # bijections draw no random numbers
+            preserve_rng_state=False,  # no part draws random numbers
         )
         return y, log_det
 

@@ -65,6 +65,22 @@ class ReversePermutation(Permutation):
         super().__init__(torch.arange(channels).flip(0))
 
 
+class SwapPermutation(Permutation):
+    """Exchange the two halves of the channels, so that the next coupling transforms the other half.
+
+    Args:
+        channels: The number of channels, which must be even.
+
+    Raises:
+        ValueError: If ``channels`` is odd.
+    """
+
+    def __init__(self, channels: int) -> None:
+        if channels % 2:
+            raise ValueError(f"only an even number of channels has two halves, got {channels}")
+        super().__init__(torch.arange(channels).roll(channels // 2))
+
+
 class ShufflePermutation(Permutation):
     """Shuffle the channels in an order drawn once; ``shuffle_features`` of the reference."""
 

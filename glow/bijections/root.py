@@ -11,10 +11,12 @@ def solve_increasing(
     target: Tensor,
     lower: Tensor,
     upper: Tensor,
+    *,
+    precision: torch.dtype | None = None,
 ) -> Tensor:
     """Solve ``f(x) = target`` for an increasing f, element by element.
 
-    The bracket is halved 31 times in float32 and 60 times in float64. The error is at most its
+    The bracket is halved 31 times for float32 and 60 times for float64. The error is at most its
     width times 2^-31 or 2^-60, plus what the rounding of f costs. The count does not depend on the
     values, so nothing waits for the device.
 
@@ -26,13 +28,14 @@ def solve_increasing(
         target: The value of f.
         lower: Where f is at most the target.
         upper: Where f is at least the target.
+        precision: The dtype in which the root is needed; None for that of the target.
 
     Returns:
         x, of the shape of the target.
     """
     with torch.no_grad():
         low, high = lower.expand_as(target), upper.expand_as(target)
-        for _ in range(_precision_bits(target.dtype) + 8):
+        for _ in range(_precision_bits(precision or target.dtype) + 8):
             middle = low + (high - low) / 2
             below = function(middle)[0] < target
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)

@@ -4,6 +4,7 @@ Each takes a tensor of any shape and returns ``log_scale`` of the same shape, in
 ``log_scale`` directly, never as the logarithm of a scale that may have underflowed.
 """
 
+import math
 from collections.abc import Callable
 
 from torch import Tensor
@@ -31,6 +32,14 @@ def floored_sigmoid(raw: Tensor, floor: float = 0.1) -> Tensor:
         floor: The smallest scale, from 0 to 1.
     """
     return (floor + (1.0 - floor) * (raw + 2.0).sigmoid()).log()
+
+
+def double_sigmoid(raw: Tensor) -> Tensor:
+    """Return the log of ``scale = 2 sigmoid(raw)``, in (0, 2), which is 1 at ``raw = 0``.
+
+    This is the map of Jet.
+    """
+    return F.logsigmoid(raw) + math.log(2)
 
 
 def tanh_exp(raw: Tensor, bound: float = 2.0) -> Tensor:

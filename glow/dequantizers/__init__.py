@@ -2,5 +2,6 @@
 
 from glow.dequantizers.dequantizer import Dequantizer
 from glow.dequantizers.uniform import UniformDequantizer
+from glow.dequantizers.variational import VariationalDequantizer
 
-__all__ = ["Dequantizer", "UniformDequantizer"]
+__all__ = ["Dequantizer", "UniformDequantizer", "VariationalDequantizer"]

@@ -30,6 +30,7 @@ class Dequantizer(nn.Module, ABC):
     """
 
     name: str  # how results name this kind of dequantization
+    bound: str  # how results mark its bound: U or V, for uniform or variational
 
     def __init__(self, n_bits: int = 8) -> None:
         super().__init__()
@@ -52,6 +53,32 @@ class Dequantizer(nn.Module, ABC):
         Raises:
             ValueError: If the images are not uint8, or the noise has another shape.
         """
+
+    @property
+    def unit(self) -> str:
+        """The unit of results; the bound of uniform noise is the usual one, and has no mark."""
+        return "bits/dim" if self.bound == "U" else f"bits/dim ({self.bound})"
+
+    def center(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Map images to the middles of their bins, without noise.
+
+        Args:
+            images: uint8 (B,C,H,W).
+            dtype: The dtype of the result.
+
+        Returns:
+            x (B,C,H,W), furthest from where ``inverse`` would return other images.
+        """
+        return self.place(images, torch.full_like(images, 0.5, dtype=dtype))[0]
+
+    def initialize(self, images: Tensor, noise: Tensor) -> Tensor:
+        """Set the parameters that start from data; return x, as ``forward`` does.
+
+        Args:
+            images: uint8 (B,C,H,W).
+            noise: Uniform in [0, 1), of the same shape.
+        """
+        return self(images, noise)[0]
 
     def inverse(self, x: Tensor) -> Tensor:
         """Map x (B,C,H,W) to the images whose bins it lies in.

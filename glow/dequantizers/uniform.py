@@ -12,6 +12,7 @@ class UniformDequantizer(Dequantizer):
     """
 
     name = "uniform"
+    bound = "U"
 
     def forward(self, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Place each pixel at its noise."""

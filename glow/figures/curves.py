@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from glow.figures.text import legend, shown_text
 
-Curve = Sequence[tuple[int, float]]  # epochs done, bits/dim
+Curve = Sequence[tuple[float, float]]  # epochs done or seconds, bits/dim
 
 
 def training_curve(metrics: str | Path) -> Figure:
@@ -34,14 +34,17 @@ def training_curve(metrics: str | Path) -> Figure:
 def sweep_curves(
     curves: Mapping[str, Mapping[str, Sequence[Curve]]],
     title: str = "Validation images: mean and standard deviation over runs",
+    axis: str = "epoch",
 ) -> Figure:
     """Draw mean and spread of curves over runs that differ in the seed. Paper figure 3.
 
-    The spread is one standard deviation to each side. A line is as long as its shortest run.
+    The spread is one standard deviation to each side. A line is as long as its shortest run. The
+    n-th points of runs at slightly different seconds are drawn at the mean of the seconds.
 
     Args:
-        curves: From a panel to a line to the curves of its runs, each a list of (epoch, bits/dim).
+        curves: From a panel to a line to the curves of its runs, each a list of points.
         title: The title of the figure.
+        axis: What the first number of a point is: ``epoch`` or ``seconds``.
 
     Returns:
         The figure.
@@ -55,12 +58,12 @@ def sweep_curves(
             n_epochs = min(map(len, values))
             together = np.stack([v[:n_epochs] for v in values])
             mean, std = together.mean(0), together.std(0)
-            epochs = [epoch for epoch, _ in runs[0][:n_epochs]]
+            places = np.mean([[place for place, _ in run[:n_epochs]] for run in runs], axis=0)
             color = f"C{names.index(name)}"
-            axes.plot(epochs, mean, marker=".", color=color)
-            axes.fill_between(epochs, mean - std, mean + std, color=color, alpha=0.2, linewidth=0)
+            axes.plot(places, mean, marker=".", color=color)
+            axes.fill_between(places, mean - std, mean + std, color=color, alpha=0.2, linewidth=0)
         axes.set_title(shown_text(panel), parse_math=False)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(axis)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         numbered = [f"{name} ({len(runs)})" for name, runs in lines.items()]

@@ -2,15 +2,18 @@
 
 from glow.models.base import Base, StandardLogistic, StandardNormal, StandardUniform
 from glow.models.density import Density
+from glow.models.flowpp import FlowPP, FlowPPStep
 from glow.models.glow import (
     BijectionFactory,
     DequantizerFactory,
     FlowStep,
     Glow,
     Level,
+    Step,
     TopFactory,
 )
 from glow.models.image_flow import ImageFlow
+from glow.models.jet import Jet, JetStep
 from glow.models.layered_density import LayeredDensity
 from glow.models.multi_scale_flow import MultiScaleFlow, latent_shapes
 from glow.models.nice import NICE
@@ -24,9 +27,13 @@ __all__ = [
     "ClassConditionalPrior",
     "Density",
     "DequantizerFactory",
+    "FlowPP",
+    "FlowPPStep",
     "FlowStep",
     "Glow",
     "ImageFlow",
+    "Jet",
+    "JetStep",
     "LayeredDensity",
     "LearnedPrior",
     "Level",
@@ -36,6 +43,7 @@ __all__ = [
     "StandardNormal",
     "StandardPrior",
     "StandardUniform",
+    "Step",
     "TopFactory",
     "TopPrior",
     "latent_shapes",

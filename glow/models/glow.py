@@ -31,7 +31,11 @@ DequantizerFactory = Callable[[int], Dequantizer]  # n_bits -> dequantizer
 PAPER_COUPLING: BijectionFactory = partial(AffineCoupling, net=CouplingNet)
 
 
-class FlowStep(FoldedChain):
+class Step(FoldedChain):
+    """One step of flow, of which a level has several; what compiling for training compiles."""
+
+
+class FlowStep(Step):
     """One step of flow: ActNorm, permutation, coupling. Paper figure 2a.
 
     An ActNorm before an invertible linear map is one part with it; see ``ActNormLinear``.

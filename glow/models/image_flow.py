@@ -191,9 +191,11 @@ class ImageFlow(nn.Module):
             One tensor (B,C_l,H_l,W_l) per level, finest first, each N(0, 1) under the model.
         """
         self._warn_unless_initialized()
-        noise = torch.full(images.shape, 0.5, device=images.device) if noise is None else noise
         with full_precision(images):
-            latents, _ = self(images, labels, noise=noise)
+            if noise is not None:
+                return self(images, labels, noise=noise)[0]
+            self._check(images)
+            latents, _ = self.flow(self.dequantizer.center(images, self.dtype), labels)
         return latents
 
     @torch.no_grad()
@@ -318,12 +320,12 @@ class ImageFlow(nn.Module):
         self._check(images)
         noise = torch.rand(images.shape, device=images.device).to(self.dtype)
         with full_precision(images):
-            x, _ = self.dequantizer(images, noise)
+            x = self.dequantizer.initialize(images, noise)
             self.flow.initialize(x, labels)
-        for name, module in self.flow.named_modules():
+        for name, module in self.named_modules():
             if isinstance(module, ActNorm) and not module.initialized:
                 raise RuntimeError(
-                    f"flow.{name} was not initialized: the part that contains it must hand "
+                    f"{name} was not initialized: the part that contains it must hand "
                     "initialize on to it (see Bijection.initialize)"
                 )
 

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from glow.bijections import ActNorm, Foldable, Folded, Freezable, Setting, without_autocast
 from glow.nets.edge_conv import EdgeConv2d, Kernels, convolve
+from glow.nets.features import FeatureEmbedding, add_context, embeddings
 from glow.nets.label_embedding import LabelEmbedding
 from glow.nets.zero_layers import ZeroConv2d
 
@@ -17,9 +18,11 @@ class FoldedConvolutions(Foldable):
 
     Args:
         labels: The embedding of class labels that is added to the first hidden layer, or None.
+        features: The same of features of an image.
     """
 
     labels: LabelEmbedding | None
+    features: FeatureEmbedding | None
 
     @classmethod
     def stack(cls, layers: Sequence[Self]) -> tuple[Kernels, Kernels, Kernels]:
@@ -45,7 +48,7 @@ class FoldedConvolutions(Foldable):
 
         Args:
             x: One half of the channels, (B,C,H,W).
-            context: Class labels (B,), if there is an embedding of them.
+            context: Class labels (B,), features (B,F,H,W), or None.
             folded: What was folded for this network, or None.
 
         Returns:
@@ -54,9 +57,7 @@ class FoldedConvolutions(Foldable):
         kernel_in, offset_in, *middle, kernel_out, offset_out = self.folded_for(x, folded).tensors
         with without_autocast(x):
             hidden = convolve(x.to(kernel_in.dtype), kernel_in, offset_in)
-            if self.labels is not None:
-                features = self.labels(context, hidden.shape[0]).to(hidden.dtype)
-                hidden = hidden + features[:, :, None, None]
+            hidden = add_context(hidden, context, self.labels, self.features)
             hidden = F.relu(convolve(F.relu(hidden), *middle))
             return convolve(hidden, kernel_out, offset_out)
 
@@ -76,6 +77,8 @@ class CouplingNet(FoldedConvolutions, Freezable):
             the first hidden layer. The paper's networks see no labels.
         log_scale_factor: The factor of log-scales, 3 in the reference.
         edge_indicator: Whether 3x3 convolutions have an edge indicator; see ``EdgeConv2d``.
+        context_channels: If above 0, the context must be as many features of an image
+            (B,F,H,W), whose embedding is added to the first hidden layer.
     """
 
     def __init__(
@@ -87,11 +90,12 @@ class CouplingNet(FoldedConvolutions, Freezable):
         n_classes: int = 0,
         log_scale_factor: float = 3.0,
         edge_indicator: bool = True,
+        context_channels: int = 0,
     ) -> None:
         super().__init__()
         self.conv_in = EdgeConv2d(in_channels, width, bias=False, edge_indicator=edge_indicator)
         self.actnorm_in = ActNorm(width, log_scale_factor)
-        self.labels = LabelEmbedding(n_classes, width) if n_classes else None
+        self.labels, self.features = embeddings(n_classes, context_channels, width)
         self.conv_mid = EdgeConv2d(width, width, 1, bias=False, edge_indicator=False)
         self.actnorm_mid = ActNorm(width, log_scale_factor)
         self.conv_out = ZeroConv2d(
@@ -123,8 +127,7 @@ class CouplingNet(FoldedConvolutions, Freezable):
     def initialize(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Initialize the ActNorms from x (B,C,H,W); return the output (B,O,H,W)."""
         hidden = self.actnorm_in.initialize(self.conv_in(x))
-        if self.labels is not None:
-            hidden = hidden + self.labels(context, hidden.shape[0])[:, :, None, None]
+        hidden = add_context(hidden, context, self.labels, self.features)
         self.actnorm_mid.initialize(self.conv_mid(hidden.relu()))
         return self(x, context)
 
@@ -133,6 +136,7 @@ class CouplingNet(FoldedConvolutions, Freezable):
         return FrozenCouplingNet(
             self.conv_in.folded(*self.actnorm_in.scale_and_shift()),
             self.labels,
+            self.features,
             self.conv_mid.folded(*self.actnorm_mid.scale_and_shift()),
             self.conv_out.frozen(),
         )
@@ -144,6 +148,7 @@ class FrozenCouplingNet(FoldedConvolutions):
     Args:
         conv_in: The first convolution, followed by ReLU.
         labels: The embedding of class labels that is added to its output, or None.
+        features: The same of features of an image.
         conv_mid: The 1x1 convolution, followed by ReLU.
         conv_out: The last convolution.
     """
@@ -152,12 +157,14 @@ class FrozenCouplingNet(FoldedConvolutions):
         self,
         conv_in: EdgeConv2d,
         labels: LabelEmbedding | None,
+        features: FeatureEmbedding | None,
         conv_mid: EdgeConv2d,
         conv_out: EdgeConv2d,
     ) -> None:
         super().__init__()
         self.conv_in = conv_in
         self.labels = labels
+        self.features = features
         self.conv_mid = conv_mid
         self.conv_out = conv_out
 

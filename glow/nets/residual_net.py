@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glow.nets.label_embedding import LabelEmbedding
+from glow.nets.features import add_context, embeddings
 from glow.nets.zero_layers import ZeroConv2d
 
 
@@ -22,6 +22,8 @@ class ResidualNet(nn.Module):
         n_blocks: The number of residual blocks.
         n_classes: If above 0, the context must be class labels (B,), whose embedding is added to
             the first hidden layer.
+        context_channels: If above 0, the context must be as many features of an image
+            (B,F,H,W), whose embedding is added to the first hidden layer.
     """
 
     def __init__(
@@ -32,10 +34,11 @@ class ResidualNet(nn.Module):
         width: int = 64,
         n_blocks: int = 8,
         n_classes: int = 0,
+        context_channels: int = 0,
     ) -> None:
         super().__init__()
         self.conv_in = nn.Conv2d(in_channels, width, 3, padding=1)
-        self.labels = LabelEmbedding(n_classes, width) if n_classes else None
+        self.labels, self.features = embeddings(n_classes, context_channels, width)
         self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(n_blocks))
         self.conv_out = ZeroConv2d(width, out_channels)
 
@@ -44,14 +47,12 @@ class ResidualNet(nn.Module):
 
         Args:
             x: One half of the channels, (B,C,H,W).
-            context: Class labels (B,), if ``n_classes`` is above 0.
+            context: Class labels (B,), features (B,F,H,W), or None.
 
         Returns:
             The raw parameters of the coupling, (B,O,H,W).
         """
-        h = self.conv_in(x)
-        if self.labels is not None:
-            h = h + self.labels(context, h.shape[0])[:, :, None, None]
+        h = add_context(self.conv_in(x), context, self.labels, self.features)
         for block in self.blocks:
             h = block(h)
         out: Tensor = self.conv_out(F.relu(h))

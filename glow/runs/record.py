@@ -79,9 +79,11 @@ def sweep_record(path: Path, panels: str | None, lines: str) -> dict[str, Any]:
                 "runs": len(cell.runs),
                 "bits_per_dim": cell.mean,
                 "spread": cell.std,
+                "bound": cell.mark.strip() or "U",
                 "parameters": cell.runs[0].summary["parameters"],
                 "steps": round(statistics.mean(run.summary["steps"] for run in cell.runs)),
                 "curves": [run.curve for run in cell.runs],
+                "clocks": [run.clock for run in cell.runs],
             }
             for cell in found
         ],

@@ -63,7 +63,7 @@ def runs_table(records: Sequence[Record]) -> str:
         rows.append(
             [
                 _number(record["paper"]),
-                f"{test['bits_per_dim']:.3f} ± {test['standard_error']:.3f}",
+                f"{test['bits_per_dim']:.3f} ± {test['standard_error']:.3f}{_mark(record)}",
                 f"`{record['command']}`",
                 f"{record['parameters']:,} parameters, {record['steps']:,} steps, "
                 f"{_duration(record['seconds'])} on {record['device']}",
@@ -157,7 +157,12 @@ def _ratio(ours: float, theirs: float | None) -> str:
 
 def _mean(cell: Record) -> str:
     spread = "" if cell["spread"] is None else f" ± {cell['spread']:.3f}"
-    return f"{cell['bits_per_dim']:.3f}{spread} ({cell['runs']})"
+    return f"{cell['bits_per_dim']:.3f}{spread}{_mark(cell)} ({cell['runs']})"
+
+
+def _mark(record: Record) -> str:
+    """Return the mark of a variational bound."""
+    return " V" if record.get("bound") == "V" else ""
 
 
 def _number(value: float | None) -> str:

@@ -149,12 +149,14 @@ class SweptRun:
         overrides: The overridden values, by name.
         summary: The content of ``summary.json``.
         curve: Epochs done and validation bits/dim after each.
+        clock: Seconds of training and validation bits/dim after each.
     """
 
     path: Path
     overrides: dict[str, str]
     summary: dict[str, Any]
     curve: list[tuple[int, float]]
+    clock: list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,13 @@ def read_sweep(folder: Path) -> Sweep:
     jobs = [RunFolder(path) for path in sorted(folder.glob("*")) if path.is_dir()]
     finished = [(job, job.read_summary()) for job in jobs if job.summary.is_file()]
     runs = [
-        SweptRun(job.path, _as_dict(summary["overrides"]), summary, validation_curve(job.metrics))
+        SweptRun(
+            job.path,
+            _as_dict(summary["overrides"]),
+            summary,
+            validation_curve(job.metrics),
+            validation_clock(job.metrics),
+        )
         for job, summary in finished
     ]
     return Sweep(folder, runs, [job.failure for job in jobs if job.failure.is_file()])
@@ -206,6 +214,12 @@ class Cell:
     def std(self) -> float | None:
         """The standard deviation of their test bits/dim; None for a single run."""
         return statistics.stdev(self._bits) if len(self.runs) > 1 else None
+
+    @property
+    def mark(self) -> str:
+        """What follows their bits/dim: " V" if one is a variational bound."""
+        bounds = {run.summary.get("bound", "U") for run in self.runs}
+        return " V" if "V" in bounds else ""
 
     @property
     def _bits(self) -> list[float]:
@@ -252,12 +266,24 @@ def validation_curve(metrics: Path) -> list[tuple[int, float]]:
 
     An epoch that a resumed run repeated counts once.
     """
+    rows = _validations(metrics)
+    points = {int(float(row["epoch"])) + 1: float(row["val/bits_per_dim"]) for row in rows}
+    return sorted(points.items())
+
+
+def validation_clock(metrics: Path) -> list[tuple[float, float]]:
+    """Return the seconds of training and the validation bits/dim after each epoch, as above."""
+    rows = [row for row in _validations(metrics) if row.get("val/seconds")]
+    by_epoch = {row["epoch"]: row for row in rows}
+    points = ((float(r["val/seconds"]), float(r["val/bits_per_dim"])) for r in by_epoch.values())
+    return sorted(points)
+
+
+def _validations(metrics: Path) -> list[dict[str, str]]:
     if not metrics.is_file():
         return []
     with metrics.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("val/bits_per_dim")]
-    points = {int(float(row["epoch"])) + 1: float(row["val/bits_per_dim"]) for row in rows}
-    return sorted(points.items())
+        return [row for row in csv.DictReader(file) if row.get("val/bits_per_dim")]
 
 
 def _as_dict(overrides: Iterable[str]) -> dict[str, str]:

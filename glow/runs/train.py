@@ -153,7 +153,8 @@ def train(config: DictConfig) -> float | None:
             _write_summary(config, folder, selected, evaluation, cost)
             for path in _draw_figures(selected, data, folder):
                 log_picture(loggers, path.stem, path, trainer.global_step)
-            print_numbers(f"{config.name}, test images", evaluation.selected)
+            title = f"{config.name}, test images, {evaluation.unit}"
+            print_numbers(title, evaluation.selected)
             echo(f"results in {folder.path}: figures/, summary.json, metrics.csv, checkpoints/")
         exit_code = 0
     finally:
@@ -265,6 +266,8 @@ def _write_summary(
         "summary.json",
         {
             "name": config.name,
+            "dequantization": evaluation.result["dequantization"],
+            "bound": evaluation.result["bound"],
             "test": evaluation.selected,
             **({"test_of_raw_weights": evaluation.numbers["raw"]} if averaged else {}),
             "n_bits": config.data.n_bits,

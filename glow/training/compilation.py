@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from glow.bijections import Coupling, ReversibleChain
-from glow.models import FlowStep, ImageFlow
+from glow.models import ImageFlow, Step
 
 
 def compile_steps(model: ImageFlow, **options: Any) -> None:
@@ -29,7 +29,7 @@ def compile_steps(model: ImageFlow, **options: Any) -> None:
     reversible = [m for m in model.modules() if isinstance(m, ReversibleChain)]
     within = [part for chain in reversible for part in chain.modules()]
     nets = [part.net for part in within if isinstance(part, Coupling)]
-    steps = [m for m in model.modules() if isinstance(m, FlowStep) and m not in within]
+    steps = [m for m in model.modules() if isinstance(m, Step) and m not in within]
     if not steps and not nets:
         raise ValueError(f"{type(model).__name__} has no steps of flow to compile: compiled=false")
     for module in (*steps, *nets):

@@ -35,6 +35,11 @@ class Evaluation:
         return numbers
 
     @property
+    def unit(self) -> str:
+        """The unit of bits/dim, which marks variational bounds."""
+        return "bits/dim" if self.result["bound"] == "U" else f"bits/dim ({self.result['bound']})"
+
+    @property
     def selected(self) -> Mapping[str, float]:
         """The means that count: of the averaged weights (EMA) if there are any, else of the raw."""
         return self.numbers.get("averaged", self.numbers["raw"])
@@ -113,6 +118,7 @@ def evaluate(
         "image_shape": list(data.image_shape),
         "crop": getattr(data, "crop", None),
         "dequantization": model.dequantizer.name,
+        "bound": model.dequantizer.bound,
         "noise_samples": noise_samples,
         "processes": trainer.world_size,
     }

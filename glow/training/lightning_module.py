@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -13,12 +14,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.aggregation import CatMetric
 
-from glow.bijections import drift, full_precision
+from glow.bijections import drift, drops, full_precision
 from glow.checkpoint import DESCRIPTION_KEY, describe
 from glow.data import Batch, batches_done
 from glow.likelihood import bits_per_dim, nats_per_bit, standard_normal_log_prob
 from glow.models import ImageFlow
-from glow.noise import noise_per_image, noise_per_step
+from glow.noise import dropout_per_step, noise_per_image, noise_per_step
 from glow.training.compilation import compile_steps
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -73,6 +74,7 @@ class ImageFlowModule(LightningModule):
     ) -> None:
         super().__init__()
         self.model = model
+        self.drops = drops(model)
         self.compiled = compiled
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
@@ -96,7 +98,9 @@ class ImageFlowModule(LightningModule):
         """Return the loss of a batch, in bits/dim."""
         images, labels = batch
         key = (torch.initial_seed(), self.global_rank, batches_done(self.trainer))
-        latents, log_det = self.model(images, labels, noise=noise_per_step(images, *key))
+        noise = noise_per_step(images, *key)
+        with dropout_per_step(images.device, *key) if self.drops else nullcontext():
+            latents, log_det = self.model(images, labels, noise=noise)
         parts = self._parts(standard_normal_log_prob(latents), log_det)
         self.log_dict({f"train/{name}": bits.detach().mean() for name, bits in parts.items()})
         classification = self.model.classification_loss(latents, labels).mean() / math.log(2)

@@ -16,10 +16,13 @@ from glow.bijections import (
     Bijection,
     Chain,
     Checkerboard,
+    Columns,
     ContinuousFlow,
     ElementwiseAffine,
     Flattened,
+    Halves,
     Inverse,
+    LogisticMixture,
     LogisticToNormal,
     Logit,
     LULinear,
@@ -27,30 +30,43 @@ from glow.bijections import (
     OrthogonalLinear,
     PlainLinear,
     Planar,
+    Positions,
     Radial,
     RationalQuadraticSpline,
+    Rescaling,
     ReversePermutation,
     ShufflePermutation,
     Sigmoid,
     Split,
     Squeeze,
+    SwapPermutation,
     TanhCoupling,
     TransformCoupling,
 )
-from glow.bijections.scale_map import floored_sigmoid, tanh_exp
-from glow.models import ClassConditionalPrior, FlowStep, LearnedPrior, Level, StandardPrior
+from glow.bijections.scale_map import double_sigmoid, floored_sigmoid, tanh_exp
+from glow.models import (
+    ClassConditionalPrior,
+    FlowPPStep,
+    FlowStep,
+    JetStep,
+    LearnedPrior,
+    Level,
+    StandardPrior,
+)
 from glow.nets import MADE, ZeroConv2d, ZeroLinear
-from tests.small_models import affine, mlp, net, perturb, residual
+from tests.small_models import affine, gated, mlp, net, perturb, residual, vit
 
 BATCH = 3
 IMAGE = (4, 4, 2)  # (C,H,W)
 VECTOR = (6,)
 LABELS = torch.arange(BATCH) % 2
+FEATURES = torch.linspace(-1, 1, BATCH * 3 * 4 * 2, dtype=torch.float64).view(BATCH, 3, 4, 2)
 
 made = partial(MADE, width=7)
 smooth = partial(mlp, activation=torch.tanh)
 vector_affine = partial(AffineCoupling, net=mlp)
 spline = RationalQuadraticSpline(n_bins=5)
+mixture = LogisticMixture(3)
 
 
 class Row(NamedTuple):
@@ -69,6 +85,53 @@ def shared() -> Chain:
 
 TABLE: dict[str, Row] = {
     "squeeze": Row(Squeeze),
+    "patches": Row(lambda: Squeeze(3), (1, 3, 6)),
+    "columns": Row(Columns),
+    "rescaling": Row(lambda: Rescaling(-2.5)),
+    "swap": Row(lambda: SwapPermutation(4)),
+    "positions, checkerboard": Row(lambda: Positions(4, 2)),
+    "positions, odd columns": Row(lambda: Positions(3, 2, "columns", odd=True), (4, 3, 2)),
+    "positions, rows": Row(lambda: Positions(4, 2, "rows")),
+    "halves": Row(lambda: Halves(PlainLinear(2, 0.1), ActNorm(2))),
+    "logistic mixture coupling": Row(lambda: TransformCoupling(4, net, mixture)),
+    "logistic mixture coupling of vectors given labels": Row(
+        lambda: TransformCoupling(6, partial(mlp, n_classes=2), mixture), VECTOR, LABELS
+    ),
+    "masked autoregressive, logistic mixture": Row(
+        lambda: MaskedAutoregressive(6, made, mixture), VECTOR
+    ),
+    "affine coupling, double sigmoid, transformer": Row(
+        lambda: AffineCoupling(4, vit, double_sigmoid)
+    ),
+    "affine coupling, transformer, given labels": Row(
+        lambda: AffineCoupling(4, partial(vit, n_classes=2)), context=LABELS
+    ),
+    "affine coupling, transformer, given features": Row(
+        lambda: AffineCoupling(4, partial(vit, context_channels=3)), context=FEATURES
+    ),
+    "affine coupling, gated attention": Row(lambda: AffineCoupling(4, gated)),
+    "affine coupling, gated attention, given labels": Row(
+        lambda: AffineCoupling(4, partial(gated, n_classes=2)), context=LABELS
+    ),
+    "affine coupling, gated attention, given features": Row(
+        lambda: AffineCoupling(4, partial(gated, context_channels=3, elu=True)), context=FEATURES
+    ),
+    "affine coupling, gated convolutions": Row(
+        lambda: AffineCoupling(4, partial(gated, attention=False))
+    ),
+    "affine coupling given features": Row(
+        lambda: affine(4, net=partial(net, context_channels=3)), context=FEATURES
+    ),
+    "affine coupling, residual, given features": Row(
+        lambda: AffineCoupling(4, partial(residual, context_channels=3)), context=FEATURES
+    ),
+    "step of Flow++": Row(
+        lambda: FlowPPStep(IMAGE, lambda c: TransformCoupling(c, gated, mixture))
+    ),
+    "step of Flow++ without matrices": Row(lambda: FlowPPStep(IMAGE, affine, pointwise=False)),
+    "step of Jet": Row(
+        lambda: JetStep(4, Positions(4, 2), lambda c: AffineCoupling(c, vit, double_sigmoid))
+    ),
     "actnorm": Row(lambda: ActNorm(4)),
     "actnorm of vectors": Row(lambda: ActNorm(6), VECTOR),
     "reverse": Row(lambda: ReversePermutation(4)),

@@ -53,7 +53,8 @@ def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
     "option", [*OPTIONS, *SCALE_MAPS, *(f"experiment={name}" for name in EXPERIMENTS)]
 )
 def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
-    levels = [] if "nice" in option else ["model.n_levels=2"]
+    others = ("nice", "flowpp", "jet")  # models of a single level
+    levels = [] if any(name in option for name in others) else ["model.n_levels=2"]
     config = composed("train", tmp_path, option, *levels)
     OmegaConf.resolve(config)
     with torch.device("meta"):
@@ -106,6 +107,7 @@ def test_every_experiment_takes_every_choice(
     [
         ("nice", ("permutation", "coupling", "coupling/net", "dequantizer")),
         ("real_nvp", ("coupling", "coupling/net", "dequantizer")),
+        ("flowpp", ("coupling", "coupling/net", "dequantizer")),
     ],
 )
 @pytest.mark.parametrize("data", ["digits", "mnist", "cifar10"])
@@ -136,6 +138,22 @@ def test_the_baselines_have_equal_seconds_and_equal_parameters(tmp_path: Path) -
         assert sizes.pop("nice_wide") > 1e6
         assert max(sizes.values()) < 1.03 * min(sizes.values())
         assert len(sizes) == 3
+
+
+def test_the_ablation_has_equal_seconds_and_equal_parameters(tmp_path: Path) -> None:
+    folder = CONF / "experiment" / "ablation"
+    for data in ("mnist", "cifar10"):
+        sizes, shared = {}, []
+        for path in (folder / data).glob("*.yaml"):
+            config = composed("train", tmp_path, f"experiment=ablation/{data}/{path.stem}")
+            with torch.device("meta"):
+                model = build(config.model, "model")
+            sizes[path.stem] = sum(p.numel() for p in model.parameters())
+            assert f"# Cost      {sizes[path.stem]:,} parameters" in path.read_text()
+            shared.append([config[k] for k in ("data", "optimizer", "scheduler", "trainer")])
+        assert all(choices == shared[0] for choices in shared)
+        assert max(sizes.values()) < 1.03 * min(sizes.values())
+        assert len(sizes) == 7
 
 
 def test_actnorm_is_initialized_on_at_least_256_images(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""NICE and RealNVP go through the same programs as Glow."""
+"""NICE, RealNVP, Flow++, Jet and their parts go through the same programs as Glow."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import glow
-from glow.models import NICE, RealNVP
+from glow.models import NICE, FlowPP, Jet, RealNVP
 from glow.runs.train import train
 from tests.running import call, compose_train, refusal
 
@@ -17,6 +17,36 @@ KINDS = {
     "real_nvp": (
         RealNVP,
         ("model.n_steps=1", "model.coupling.net.width=4", "model.coupling.net.n_blocks=1"),
+    ),
+    "flowpp": (
+        FlowPP,
+        (
+            "model.n_steps=[[0,1],[1,0]]",
+            "model.coupling.net.width=4",
+            "model.coupling.net.n_blocks=1",
+            "model.coupling.net.grid=[2,2]",
+            "model.coupling.net.dropout=0.2",
+            "model.coupling.net.n_classes=10",
+            "model.coupling.transform.n_components=2",
+            "model.dequantizer.n_steps=2",
+            "model.dequantizer.features=4",
+            "model.dequantizer.n_blocks=1",
+            "model.dequantizer.coupling.net.width=4",
+            "callbacks=ema",
+        ),
+    ),
+    "jet": (
+        Jet,
+        (
+            "model.n_steps=2",
+            "model.patch_size=2",
+            "model.spatial_every=2",
+            "model.memory=reverse",
+            "model.coupling.net.width=8",
+            "model.coupling.net.depth=1",
+            "model.coupling.net.n_heads=2",
+            "model.coupling.net.grid=[4,4]",
+        ),
     ),
 }
 SHORT = ("trainer.max_epochs=2", "trainer.limit_train_batches=4", "optimizer.lr=0.01")
@@ -45,6 +75,9 @@ def test_a_run_leaves_a_model_that_can_be_loaded(name: str, run: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
     assert 0 < summary["test"]["bits_per_dim"] < 10
     assert summary["steps"] == 8
+    assert (summary["dequantization"], summary["bound"]) == (
+        ("variational", "V") if name == "flowpp" else ("uniform", "U")
+    )
     for figure in ("samples", "temperature_sweep", "interpolation", "training_curve"):
         assert (run / "figures" / f"{figure}.png").is_file()
 
@@ -61,11 +94,16 @@ def test_a_resumed_run_ends_like_one_that_was_not_cut(name: str, run: Path, tmp_
     assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
 
 
-def test_evaluate_agrees_with_training(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluate_agrees_with_training(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     call(monkeypatch, "evaluate", f"checkpoint={run}", "trainer.accelerator=cpu")
     result = json.loads((run / "evaluation_best_digits_test.json").read_text())
     summary = json.loads((run / "summary.json").read_text())
-    assert result["weights"]["raw"] == pytest.approx(summary["test"])
+    kinds = result["weights"]
+    assert kinds.get("averaged", kinds["raw"]) == pytest.approx(summary["test"])
+    assert result["bound"] == summary["bound"]
+    assert ("bits/dim (V)" in capsys.readouterr().out) == (summary["bound"] == "V")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What NICE and RealNVP promise, which is what Glow promises."""
+"""What NICE, RealNVP, Flow++ and Jet promise, which is what Glow promises."""
 
 import copy
 import itertools
@@ -18,7 +18,18 @@ from glow.bijections import Memory
 from glow.checkpoint import describe
 from glow.likelihood import standard_normal_log_prob
 from glow.training.compilation import compile_steps
-from tests.small_models import BASELINES, mlp, nice, perturb, real_nvp, residual
+from tests.small_models import (
+    BASELINES,
+    flowpp,
+    gated,
+    jet,
+    mlp,
+    nice,
+    perturb,
+    real_nvp,
+    residual,
+    vit,
+)
 
 every_baseline = pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
 
@@ -63,7 +74,9 @@ def test_log_prob_is_the_change_of_variables(
     torch.testing.assert_close(model.log_prob(images, noise=noise)[:1], expected)
 
 
-@pytest.mark.parametrize("name", [name for name in BASELINES if "two levels" not in name])
+@pytest.mark.parametrize(
+    "name", [name for name in BASELINES if not name.endswith(("two levels", "two scales", "jet"))]
+)
 def test_the_probabilities_of_all_images_sum_to_the_mass_of_the_image_cube(name: str) -> None:
     """Two levels need 16 pixels, which are too many to count."""
     images = torch.cartesian_prod(*[torch.tensor([0, 128])] * 4).to(torch.uint8).view(16, 1, 2, 2)
@@ -192,7 +205,12 @@ def test_it_learns(make: Callable[..., ImageFlow]) -> None:
 
 @pytest.mark.parametrize(
     ("make", "part"),
-    [(nice, partial(mlp, n_classes=3)), (real_nvp, partial(residual, n_classes=3))],
+    [
+        (nice, partial(mlp, n_classes=3)),
+        (real_nvp, partial(residual, n_classes=3)),
+        (flowpp, partial(gated, n_classes=3)),
+        (jet, partial(vit, n_classes=3)),
+    ],
 )
 def test_labels_can_be_shown_to_every_coupling(
     make: partial[ImageFlow], part: partial[nn.Module]
@@ -217,6 +235,17 @@ def test_labels_can_be_shown_to_every_coupling(
         (real_nvp, (8, 8), {}, r"image_shape must be \(channels, height, width\).*got \(8, 8\)"),
         (real_nvp, (1, 8, 8), {"n_steps": 0}, "n_steps must be at least 1, got 0"),
         (real_nvp, (1, 8, 8), {"margin": 0.5}, "margin must be at least 0 and below 0.5, got 0.5"),
+        (flowpp, (8, 8), {}, r"image_shape must be \(channels, height, width\).*got \(8, 8\)"),
+        (flowpp, (1, 8, 8), {"n_steps": [[0, 0]]}, "n_steps must hold at least one step"),
+        (flowpp, (1, 8, 8), {"n_steps": [[1]]}, r"two numbers of at least 0 .*got \[\[1\]\]"),
+        (flowpp, (1, 8, 8), {"n_steps": [[1, 0]]}, "1 channels have no halves"),
+        (flowpp, (1, 8, 7), {}, "a width of 7 has no even and odd columns at scale 1"),
+        (flowpp, (1, 7, 8), {}, "7x8 cannot be halved 1 times"),
+        (jet, (8, 8), {}, r"image_shape must be \(channels, height, width\).*got \(8, 8\)"),
+        (jet, (1, 8, 8), {"n_steps": 0}, "n_steps must be at least 1, got 0"),
+        (jet, (1, 8, 8), {"patch_size": 3}, "patch_size=3 must divide .*8x8"),
+        (jet, (1, 8, 8), {"spatial_every": -1}, "spatial_every must be at least 0, got -1"),
+        (jet, (1, 6, 6), {}, "checkerboard do not halve 3x3"),
     ],
 )
 def test_wrong_sizes_raise(

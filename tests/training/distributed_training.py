@@ -16,7 +16,7 @@ import glow
 from glow.data import Digits, ImageDataset
 from glow.training import ImageFlowModule
 from glow.training.callbacks import DataDependentInit
-from tests.small_models import affine
+from tests.small_models import affine, variational
 
 
 class Witness(Callback):
@@ -42,9 +42,16 @@ class Witness(Callback):
         torch.save(self.seen, self.folder / f"rank_{trainer.global_rank}.pt")
 
 
+def small_model(**options: Any) -> glow.Glow:
+    """Return a model of the digits, whose noise is learned."""
+    dequantizer = partial(variational, image_shape=(1, 8, 8))
+    shape = {"n_bits": 5, "n_levels": 2, "n_steps": 1}
+    return glow.Glow((1, 8, 8), **shape, coupling=affine, dequantizer=dequantizer, **options)
+
+
 def main(folder: Path, n_processes: int) -> None:
     seed_everything(0, verbose=False)
-    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine, memory="reverse")
+    model = small_model(memory="reverse")
     trainer = Trainer(
         default_root_dir=folder,
         accelerator="cpu",

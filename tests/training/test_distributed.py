@@ -14,8 +14,7 @@ from glow.data import Digits
 from glow.noise import noise_per_step
 from glow.training import ImageFlowModule
 from tests.paths import ROOT
-from tests.small_models import affine
-from tests.training.distributed_training import keep_an_odd_number_of_test_images
+from tests.training.distributed_training import keep_an_odd_number_of_test_images, small_model
 
 SCRIPT = ROOT / "tests" / "training" / "distributed_training.py"
 
@@ -52,7 +51,7 @@ def test_processes_start_alike_train_on_different_images_and_end_alike(folder: P
 
     # One process alone would start from the same values, but for the noise of dequantization.
     torch.manual_seed(0)
-    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine)
+    model = small_model()
     data = Digits(batch_size=64)
     data.setup("fit")
     model.initialize(*data.initialization_batch(256))
@@ -71,7 +70,7 @@ def test_processes_start_alike_train_on_different_images_and_end_alike(folder: P
 @pytest.mark.slow
 def test_the_gradient_of_processes_is_that_of_one_with_all_their_images(folder: Path) -> None:
     ranks = records(folder)
-    model = glow.Glow((1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine)
+    model = small_model()
     model.load_state_dict(ranks[0]["start"])
     first = [seen["images"][0] for seen in ranks]
     noise = [noise_per_step(images, 0, rank, 0) for rank, images in enumerate(first)]

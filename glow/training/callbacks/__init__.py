@@ -6,6 +6,7 @@ from glow.training.callbacks.last_checkpoint import LastCheckpoint
 from glow.training.callbacks.non_finite_guard import NonFiniteGuard
 from glow.training.callbacks.run_checkpoint import RunCheckpoint
 from glow.training.callbacks.run_progress import RunProgress
+from glow.training.callbacks.run_timer import RunTimer
 from glow.training.callbacks.sample_grid import SampleGrid
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "NonFiniteGuard",
     "RunCheckpoint",
     "RunProgress",
+    "RunTimer",
     "SampleGrid",
 ]

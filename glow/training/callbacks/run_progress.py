@@ -9,6 +9,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
 
 from glow.data import ImageDataModule
+from glow.training.lightning_module import ImageFlowModule
 
 
 class RunProgress(RichProgressBar):
@@ -52,7 +53,7 @@ class RunProgress(RichProgressBar):
         left = self._left(trainer)
         parts = [
             f"epoch {trainer.current_epoch + 1}{of}, step {trainer.global_step}",
-            f"{', '.join(bits)} bits/dim",
+            f"{', '.join(bits)} {self._unit(pl_module)}",
             f"{speed:,.0f} images/s",
             *([f"{left} left"] if left else []),
         ]
@@ -65,10 +66,16 @@ class RunProgress(RichProgressBar):
         shown: dict[str, Any] = {}
         bits = trainer.callback_metrics.get("train/bits_per_dim")
         if bits is not None:
-            shown["bits/dim"] = f"{float(bits):.3f}"
+            shown[self._unit(pl_module)] = f"{float(bits):.3f}"
         shown["images/s"] = f"{self._speed(trainer, self._start, self._first):,.0f}"
         left = self._left(trainer)
         return {**shown, "left": left} if left else shown
+
+    @staticmethod
+    def _unit(pl_module: LightningModule) -> str:
+        """Return the unit of bits/dim, which marks variational bounds."""
+        is_ours = isinstance(pl_module, ImageFlowModule)
+        return pl_module.model.dequantizer.unit if is_ours else "bits/dim"
 
     @staticmethod
     def _speed(trainer: Trainer, since: float, first: int) -> float:

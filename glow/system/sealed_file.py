@@ -80,8 +80,12 @@ def _defect(path: Path, size: int, changed: int) -> str:
     """Return what is wrong; size and time of change say when it must be found out again."""
     length = len(SEAL) + 64
     with path.open("rb") as file:
-        if file.read(len(ARCHIVE)) != ARCHIVE:
-            return ""
+        start = file.read(len(ARCHIVE))
+        if not start.strip(b"\0"):  # as a loss of power leaves files
+            return "it is empty"
+        if start != ARCHIVE[: len(start)]:
+            file.seek(max(0, size - length))
+            return "its checksum is wrong" if file.read().startswith(SEAL) else ""
         file.seek(max(0, size - length))
         comment = file.read()
         if END_OF_ARCHIVE in comment[-22:]:  # it ends without a comment

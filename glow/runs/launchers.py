@@ -24,7 +24,7 @@ def join_submitted_job() -> None:
     if job.num_tasks > 1:
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
         os.environ["TORCHELASTIC_RUN_ID"] = job.job_id
-        rank_zero_only.rank = job.global_rank
+        rank_zero_only.rank = job.global_rank  # type: ignore[attr-defined]
 
 
 def check_launch(trainer: Trainer) -> None:

@@ -45,8 +45,8 @@ class Witness(Callback):
 def small_model(**options: Any) -> glow.Glow:
     """Return a model of the digits, whose noise is learned."""
     dequantizer = partial(variational, image_shape=(1, 8, 8))
-    shape = {"n_bits": 5, "n_levels": 2, "n_steps": 1}
-    return glow.Glow((1, 8, 8), **shape, coupling=affine, dequantizer=dequantizer, **options)
+    small = partial(glow.Glow, (1, 8, 8), n_bits=5, n_levels=2, n_steps=1, coupling=affine)
+    return small(dequantizer=dequantizer, **options)
 
 
 def main(folder: Path, n_processes: int) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from glow.analysis.interpolation import Interpolant, linear, norm_preserving, spherical
 from glow.data.image_file import read_file
 from glow.web import html
-from glow.web.explorer import CORNERS, Encoded, Explorer, check_ends
+from glow.web.encoded import CORNERS, Encoded, check_ends
+from glow.web.explorer import Explorer
 
 INTERPOLANTS: dict[str, Interpolant] = {
     "spherical": spherical,

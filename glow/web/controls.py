@@ -9,15 +9,10 @@ import gradio as gr
 
 from glow.web import html
 from glow.web.answers import INTERPOLANTS, Answers
-from glow.web.explorer import CORNERS, TEMPERATURE, Encoded
+from glow.web.encoded import CORNERS, Encoded
+from glow.web.explorer import TEMPERATURE
+from glow.web.widgets import QUICK, class_choice, level_name, on_next, slider, temperature_slider
 
-# A move of a slider is answered directly; moves during an answer wait, and only the last counts.
-QUICK: dict[str, Any] = {
-    "queue": False,
-    "show_progress": "hidden",
-    "trigger_mode": "always_last",
-    "api_visibility": "private",
-}
 DROP_HEIGHT = 160  # pixels
 STRENGTH = 3.0  # the largest strength of an attribute
 
@@ -31,10 +26,10 @@ def samples_tab(answers: Answers) -> None:
             shown = gr.HTML(answers.samples(0, None, *initial), elem_id="samples")
         with gr.Column(scale=2, min_width=280):
             seed = gr.State(0)
-            label = _class_choice(explorer.class_names, "all in turn")
-            every = _temperature("Temperature of all levels", "temperature-all")
+            label = class_choice(explorer.class_names, "all in turn")
+            every = temperature_slider("Temperature of all levels", "temperature-all")
             levels = [
-                _temperature(_level_name(level, explorer.n_levels), f"temperature-{level}")
+                temperature_slider(level_name(level, explorer.n_levels), f"temperature-{level}")
                 for level in range(1, explorer.n_levels + 1)
             ]
             again = gr.Button("New samples", elem_id="new-samples")
@@ -47,7 +42,7 @@ def samples_tab(answers: Answers) -> None:
         return [answers.samples(seed, label, *temperatures), *temperatures]
 
     every.input(set_all, [seed, label, every], [shown, *levels], **QUICK)
-    _on_next(again, seed, answers.samples, inputs, shown)
+    on_next(again, seed, answers.samples, inputs, shown)
 
 
 def walk_tab(answers: Answers) -> None:
@@ -57,9 +52,9 @@ def walk_tab(answers: Answers) -> None:
             place = gr.HTML(answers.place(0, None, TEMPERATURE, 0.0), elem_id="place")
         with gr.Column(scale=2, min_width=280):
             seed = gr.State(0)
-            position = _slider(0, 1, 0, 0.01, "Position", "position")
-            temperature = _temperature("Temperature", "walk-temperature")
-            label = _class_choice(answers.explorer.class_names, None)
+            position = slider(0, 1, 0, 0.01, "Position", "position")
+            temperature = temperature_slider("Temperature", "walk-temperature")
+            label = class_choice(answers.explorer.class_names, None)
             again = gr.Button("Another walk", elem_id="another-walk")
     strip = gr.HTML(answers.strip(0, None, TEMPERATURE), elem_id="strip")
     inputs = [seed, label, temperature]
@@ -71,7 +66,7 @@ def walk_tab(answers: Answers) -> None:
 
     for control in (temperature, label):
         control.input(both, [*inputs, position], [place, strip], **QUICK)
-    _on_next(again, seed, both, [*inputs, position], [place, strip])
+    on_next(again, seed, both, [*inputs, position], [place, strip])
 
 
 def between_tab(answers: Answers) -> None:
@@ -84,8 +79,8 @@ def between_tab(answers: Answers) -> None:
             place = gr.HTML(answers.between(first, way, 0.5, 0.5), elem_id="between")
         with gr.Column(scale=2, min_width=280):
             ends = gr.State(first)
-            across = _slider(0, 1, 0.5, 0.01, "Left to right", "across")
-            down = _slider(0, 1, 0.5, 0.01, "Top to bottom", "down")
+            across = slider(0, 1, 0.5, 0.01, "Left to right", "across")
+            down = slider(0, 1, 0.5, 0.01, "Top to bottom", "down")
             ways = gr.Radio(list(INTERPOLANTS), value=way, label="Interpolation", elem_id="ways")
             files = gr.File(
                 label="Two pictures, or four",
@@ -95,8 +90,8 @@ def between_tab(answers: Answers) -> None:
             )
     overview = gr.HTML(answers.overview(first, way), elem_id="overview")
     place_inputs = [ends, ways, across, down]
-    for slider in (across, down):
-        slider.input(answers.between, place_inputs, place, **QUICK)
+    for control in (across, down):
+        control.input(answers.between, place_inputs, place, **QUICK)
 
     def both(ends: Encoded, way: str, across: float, down: float) -> list[str]:
         return [answers.between(ends, way, across, down), answers.overview(ends, way)]
@@ -148,12 +143,12 @@ def picture_tab(answers: Answers, attributes: Sequence[str]) -> None:
             with gr.Tab("Levels"):
                 redrawn = gr.HTML(answers.redrawn(first, [last], TEMPERATURE, 0), elem_id="redrawn")
                 levels = gr.CheckboxGroup(
-                    [(_level_name(level, last), level) for level in range(1, last + 1)],
+                    [(level_name(level, last), level) for level in range(1, last + 1)],
                     value=[last],
                     label="Levels to draw again",
                     elem_id="levels",
                 )
-                temperature = _temperature("Temperature", "level-temperature")
+                temperature = temperature_slider("Temperature", "level-temperature")
                 redraw = gr.Button("Draw again", elem_id="draw-again")
                 gr.HTML("<p>Decoded from more and more levels:</p>")
                 coarse = gr.HTML(answers.coarse_to_fine(first), elem_id="coarse")
@@ -162,7 +157,7 @@ def picture_tab(answers: Answers, attributes: Sequence[str]) -> None:
     level_inputs = [picture, levels, temperature, draw]
     for control in (levels, temperature):
         control.input(answers.redrawn, level_inputs, redrawn, **QUICK)
-    _on_next(redraw, draw, answers.redrawn, level_inputs, redrawn, position=3)
+    on_next(redraw, draw, answers.redrawn, level_inputs, redrawn, position=3)
 
     outputs = [picture, message, seen, moved, redrawn, coarse, bits]
     values = [levels, temperature, draw, *sliders]
@@ -208,7 +203,7 @@ def _attributes(
         )
         return moved, []
     sliders = [
-        _slider(
+        slider(
             -STRENGTH,
             STRENGTH,
             0,
@@ -228,8 +223,8 @@ def _attributes(
     def move(picture: Encoded, *strengths: float) -> str:
         return answers.moved(picture, names, *strengths)
 
-    for slider in sliders:
-        slider.input(move, [picture, *sliders], moved, **QUICK)
+    for control in sliders:
+        control.input(move, [picture, *sliders], moved, **QUICK)
 
     def show(chosen: Sequence[str], picture: Encoded, *strengths: float) -> list[Any]:
         left = [s if name in chosen else 0.0 for name, s in zip(names, strengths, strict=True)]
@@ -260,62 +255,3 @@ def _read(
         return *read(), False
     except ValueError as error:
         return before, str(error), True
-
-
-def _on_next(
-    button: gr.Button,
-    seed: gr.State,
-    answer: Callable[..., Any],
-    inputs: Sequence[Any],
-    outputs: Any,
-    position: int = 0,
-) -> None:
-    """Let a button count a seed up, and ask for an answer with it.
-
-    Args:
-        button: The button.
-        seed: The seed, one of the inputs.
-        answer: The function of the inputs.
-        inputs: The inputs.
-        outputs: One output or several.
-        position: The place of the seed among the inputs.
-    """
-    several = list(outputs) if isinstance(outputs, list) else [outputs]
-
-    def following(*values: Any) -> list[Any]:
-        given = list(values)
-        given[position] += 1
-        found = answer(*given)
-        return [given[position], *(found if isinstance(outputs, list) else [found])]
-
-    button.click(following, list(inputs), [seed, *several], **QUICK)
-
-
-def _slider(
-    low: float, high: float, value: float, step: float, label: str, identity: str, **options: bool
-) -> gr.Slider:
-    # Without gradio's button to reset it, which would not ask for an answer.
-    return gr.Slider(
-        low, high, value, step=step, label=label, elem_id=identity, buttons=[], **options
-    )
-
-
-def _temperature(label: str, identity: str) -> gr.Slider:
-    return _slider(0, 1.2, TEMPERATURE, 0.05, label, identity)
-
-
-def _class_choice(names: Sequence[str], every: str | None) -> gr.Dropdown:
-    """Return a choice of a class, invisible if there are none."""
-    choices: list[tuple[str, int | None]] = [(name, label) for label, name in enumerate(names)]
-    start: list[tuple[str, int | None]] = [(every, None)] if every else []
-    return gr.Dropdown(
-        [*start, *choices],
-        value=None if every or not names else 0,
-        label="Class",
-        visible=bool(names),
-    )
-
-
-def _level_name(level: int, last: int) -> str:
-    place = ", finest" if level == 1 < last else ", coarsest" if level == last > 1 else ""
-    return f"Level {level}{place}"

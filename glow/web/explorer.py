@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,28 +18,11 @@ from glow.data.names import printable, shortened
 from glow.latents import Latents
 from glow.models import ImageFlow
 from glow.pretrained import Released
+from glow.web.encoded import CORNERS, Encoded, check_ends
 
 TEMPERATURE = 0.7  # the paper's
 N_SAMPLES = 8
 N_STOPS = 4  # of a walk
-CORNERS = 4
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Images and their latents.
-
-    Args:
-        images: uint8 (B,C,H,W).
-        latents: What the model encodes them as.
-        labels: Their classes (B,), if the model has classes.
-        names: A name to show for each.
-    """
-
-    images: Tensor
-    latents: Latents
-    labels: Tensor | None
-    names: list[str]
 
 
 class Explorer:
@@ -295,13 +277,6 @@ class Explorer:
         return batches.decode(
             self.model, latents, None if labels is None else labels.expand(len(vectors))
         )
-
-
-def check_ends(n: int) -> None:
-    """Raise ``ValueError`` unless there are two or four images to go between."""
-    if n not in (2, CORNERS):
-        pictures = "1 picture" if n == 1 else f"{n} pictures"
-        raise ValueError(f"choose two pictures, or four for a square; got {pictures}")
 
 
 def _usable(directions: Directions) -> dict[str, Latents]:

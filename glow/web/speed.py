@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 
 from glow.web.answers import INTERPOLANTS, Answers
-from glow.web.explorer import CORNERS, TEMPERATURE
+from glow.web.encoded import CORNERS
+from glow.web.explorer import TEMPERATURE
 
 
 def time_moves(answers: Answers, repeats: int = 15) -> dict[str, float]:

@@ -15,7 +15,8 @@ from glow.analysis.interpolation import linear
 from glow.checkpoint import fingerprint
 from glow.pretrained import Released
 from glow.runs.own_samples import OwnSamples
-from glow.web.explorer import Encoded, Explorer
+from glow.web.encoded import Encoded
+from glow.web.explorer import Explorer
 from tests.pretrained.folders import release_in
 
 

@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 
+from torch import nn
+
 from glow.bijections import (
     ActNorm,
     Bijection,
@@ -46,7 +48,7 @@ class FlowPPStep(Step):
         self, shape: tuple[int, int, int], coupling: BijectionFactory, *, pointwise: bool = True
     ) -> None:
         channels, height, width = shape
-        parts: OrderedDict[str, Bijection] = OrderedDict()
+        parts: OrderedDict[str, nn.Module] = OrderedDict()
         parts["norm"] = Flattened(ActNorm(channels * height * width, log_scale_factor=1.0))
         if pointwise:
             half = channels // 2

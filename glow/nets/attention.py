@@ -16,7 +16,8 @@ def attend(projected: Tensor, n_heads: int) -> Tensor:
         Mixed values (B,N,F).
     """
     heads = rearrange(projected, "b n (three h d) -> three b h n d", three=3, h=n_heads)
-    mixed = F.scaled_dot_product_attention(*heads.unbind(0))
+    queries, keys, values = heads.unbind(0)
+    mixed = F.scaled_dot_product_attention(queries, keys, values)
     return rearrange(mixed, "b h n d -> b n (h d)")
 
 

@@ -75,7 +75,7 @@ def test_log_prob_is_the_change_of_variables(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in BASELINES if not name.endswith(("two levels", "two scales", "jet"))]
+    "name", [name for name in BASELINES if "two" not in name and "jet" not in name]
 )
 def test_the_probabilities_of_all_images_sum_to_the_mass_of_the_image_cube(name: str) -> None:
     """Two levels need 16 pixels, which are too many to count."""
@@ -88,7 +88,8 @@ def test_the_probabilities_of_all_images_sum_to_the_mass_of_the_image_cube(name:
             model.log_prob(image.expand(len(noise), -1, -1, -1), noise=noise).exp().mean()
             for image in images
         ]
-        x = model.flow.inverse(model.sample_latents(100_000))
+        n = 30_000 if "flowpp" in name else 100_000  # which takes a bisection
+        x = model.flow.inverse(model.sample_latents(n))
     share = ((x >= -0.5) & (x < 0.5)).flatten(1).all(1).double().mean().item()
     assert share > 0.2
     assert sum(of_images).item() == pytest.approx(share, rel=0.02)  # type: ignore[union-attr]
@@ -153,8 +154,10 @@ class Decoder(nn.Module):
 
 
 @pytest.mark.slow
-@every_baseline
-def test_decoding_can_be_exported(make: Callable[..., ImageFlow]) -> None:
+@pytest.mark.parametrize("name", [name for name in BASELINES if "flowpp" not in name])
+def test_decoding_can_be_exported(name: str) -> None:
+    """A bisection would be a graph of thousands of operators."""
+    make = BASELINES[name]
     images = random_images(6, 1, 8, 8)
     model = built(make, images)
     latents = model.encode(images)

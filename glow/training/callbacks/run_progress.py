@@ -74,8 +74,9 @@ class RunProgress(RichProgressBar):
     @staticmethod
     def _unit(pl_module: LightningModule) -> str:
         """Return the unit of bits/dim, which marks variational bounds."""
-        is_ours = isinstance(pl_module, ImageFlowModule)
-        return pl_module.model.dequantizer.unit if is_ours else "bits/dim"
+        if not isinstance(pl_module, ImageFlowModule):
+            return "bits/dim"
+        return pl_module.model.dequantizer.unit
 
     @staticmethod
     def _speed(trainer: Trainer, since: float, first: int) -> float:

@@ -12,7 +12,6 @@ from tests.paths import ROOT
 TOUR = ROOT / "experiments" / "tour.py"
 
 
-@pytest.mark.skipif("celeba32" not in pretrained.names(), reason="celeba32 is not released yet")
 def test_the_tour_runs_and_says_what_is_true(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

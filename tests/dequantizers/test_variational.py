@@ -148,7 +148,7 @@ def tiny(request: pytest.FixtureRequest) -> tuple[ImageFlow, Tensor, Tensor]:
         torch.manual_seed(0)
         dequantizer.load_state_dict(variational(2, shape).double().state_dict())
         if kind == "perturbed":
-            perturb(dequantizer, 0.5)
+            perturb(dequantizer, 0.1)
         if kind == "trained":
             fit(model, dequantizer)
     images = tiny_images()[[0, 77, 201]]

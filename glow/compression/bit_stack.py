@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 WORD = 4  # bytes
+STATE = 64  # bits that the coder works on, when no words are left
 
 
 class BitStack:
@@ -28,19 +29,24 @@ class BitStack:
     def __init__(self, content: NDArray[np.uint32] | None = None, *, sealed: bool = False) -> None:
         coder = constriction.stream.stack.AnsCoder
         self._coder: Any = coder() if content is None else coder(content, seal=sealed)
-        self.fewest_bits = self.n_bits  # that were ever left after popping
+        self.fewest_bits = self.n_bits  # that were left after any popping
 
     def copy(self) -> Self:
         """Return an independent stack with the same content."""
         copied = type(self)()
         copied._coder = self._coder.clone()
-        copied.fewest_bits = self.fewest_bits
+        copied.fewest_bits = self.n_bits
         return copied
 
     @property
     def n_bits(self) -> int:
         """The number of bits on the stack, rounded up to words."""
         return int(self._coder.num_bits())
+
+    @property
+    def ran_dry(self) -> bool:
+        """Whether popping emptied the stack, so that zeros were taken for random bits."""
+        return self.fewest_bits <= STATE
 
     def words(self) -> NDArray[np.uint32]:
         """Return the content, uint32 (n,)."""

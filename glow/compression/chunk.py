@@ -25,6 +25,7 @@ from glow.compression.pictures import from_picture, to_picture
 
 MAX_BATCH = 32
 BATCH_NUMBERS = 2**17  # pixel values of a batch of large images
+MARGIN = 1.05  # of the bits that some images need over those that the first ones do
 SMALL = 64  # images in a chunk that is also tried as a picture
 HEADER = struct.Struct("<BIIIII")  # low bits?, batches, outliers, bytes of both pictures, words
 PICTURE, MODEL = 0, 1  # kinds of chunks
@@ -100,40 +101,25 @@ def decode_chunk(codec: FlowCodec, kind: int, payload: bytes, n: int) -> Tensor:
 
 
 def _by_model(codec: FlowCodec, images: Tensor, labels: Tensor | None) -> Chunk:
-    upper = codec.quantize(images)
-    low_size = 2 ** (8 - codec.n_bits)
-    has_low = not torch.equal(upper, images)
-    need = codec.bits_to_borrow(upper[:4], None if labels is None else labels[:4])
-    if has_low:
-        need = max(1.0, need - images[0].numel() * (8 - codec.n_bits))  # they come first
-    first = _initial_picture(images, need)
-    stack = BitStack(_words(first.content), sealed=True)
-    batches, outliers, start = [], [], first.n
-    largest = min(MAX_BATCH, max(1, BATCH_NUMBERS // math.prod(codec.image_shape)))
-    while start < len(images):
-        size = min(max(1, int(stack.n_bits / need)), largest)
-        batch = torch.arange(start, min(start + size, len(images)))
-        start += len(batch)
-        while len(batch):
-            attempt = stack.copy()
-            if has_low:
-                attempt.push_uniform((images - upper)[batch].long(), low_size)
-            batch_labels = None if labels is None else labels[batch]
-            try:
-                codec.encode(upper[batch], batch_labels, attempt)
-            except UncodableError as error:
-                outliers += batch[error.images].tolist()
-                batch = batch[~error.images]
-                continue
-            if batch_labels is not None:
-                attempt.push_uniform(batch_labels, max(2, codec.n_classes))
-            stack = attempt
+    coding = _Coding(codec, images, labels)
+    first = _initial_picture(images, coding.need)
+    coding.stack = BitStack(_words(first.content), sealed=True)
+    batches, outliers = [], []
+    rest = torch.arange(first.n, len(images))
+    while len(rest):
+        batch = rest[: coding.affordable()]
+        try:
+            batch = coding.push(batch)
+        except UncodableError as error:
+            outliers += batch[error.images].tolist()
+            rest = torch.cat([batch[~error.images], rest[len(batch) :]])
+        else:
             batches.append(len(batch))
-            break
+            rest = rest[len(batch) :]
     others = to_picture(images[outliers]) if outliers else b""
-    words = stack.words()
+    words = coding.stack.words()
     header = HEADER.pack(
-        has_low, len(batches), len(outliers), len(first.content), len(others), len(words)
+        coding.has_low, len(batches), len(outliers), len(first.content), len(others), len(words)
     )
     parts = (
         header,
@@ -142,15 +128,64 @@ def _by_model(codec: FlowCodec, images: Tensor, labels: Tensor | None) -> Chunk:
         others,
         words.astype("<u4").tobytes(),
     )
-    n_coded = len(images) - first.n - len(outliers)
-    return Chunk(
-        MODEL,
-        b"".join(parts),
-        first.n,
-        len(outliers),
-        8 * len(first.content),
-        (8 - codec.n_bits) * n_coded * math.prod(codec.image_shape) if has_low else 0,
-    )
+    low_bits = sum(batches) * coding.low_bits
+    return Chunk(MODEL, b"".join(parts), first.n, len(outliers), 8 * len(first.content), low_bits)
+
+
+class _Coding:
+    """Images on their way to a stack.
+
+    Args:
+        codec: The model's code.
+        images: uint8 (N,C,H,W).
+        labels: Class labels (N,), or None.
+    """
+
+    def __init__(self, codec: FlowCodec, images: Tensor, labels: Tensor | None) -> None:
+        self.codec = codec
+        self.labels = labels
+        self.upper = codec.quantize(images)
+        self.low = images - self.upper
+        self.has_low = bool(self.low.any())
+        n_values = math.prod(codec.image_shape)
+        self.low_bits = (8 - codec.n_bits) * n_values if self.has_low else 0  # of an image
+        self.largest = min(MAX_BATCH, max(1, BATCH_NUMBERS // n_values))
+        sample = torch.arange(min(4, len(images)))
+        borrowed = codec.bits_to_borrow(self.upper[sample], self._labels_of(sample))
+        self.need = max(1.0, MARGIN * borrowed - self.low_bits)  # of an image, on the stack
+        self.stack = BitStack()
+
+    def affordable(self) -> int:
+        """Return the number of images for which there are enough bits on the stack."""
+        return min(max(1, int(self.stack.n_bits / self.need)), self.largest)
+
+    def push(self, batch: Tensor) -> Tensor:
+        """Push images, or only the first of them if the stack runs dry otherwise.
+
+        Args:
+            batch: The numbers of the images (B,).
+
+        Returns:
+            The numbers of those that were pushed.
+
+        Raises:
+            UncodableError: If images leave the range of the grid; nothing is pushed.
+        """
+        labels = self._labels_of(batch)
+        attempt = self.stack.copy()
+        if self.has_low:
+            attempt.push_uniform(self.low[batch].long(), 2 ** (8 - self.codec.n_bits))
+        self.codec.encode(self.upper[batch], labels, attempt)
+        if attempt.ran_dry and len(batch) > 1:
+            self.need *= MARGIN
+            return self.push(batch[: max(1, len(batch) * 3 // 4)])
+        if labels is not None:
+            attempt.push_uniform(labels, max(2, self.codec.n_classes))
+        self.stack = attempt
+        return batch
+
+    def _labels_of(self, batch: Tensor) -> Tensor | None:
+        return None if self.labels is None else self.labels[batch]
 
 
 def _from_model(codec: FlowCodec, payload: bytes, n: int) -> Tensor:

@@ -85,8 +85,7 @@ class Rescaling:
         return torch.cat(parts[::-1]).view(y.shape)
 
     def _parts(self, x: Tensor) -> list[tuple[Tensor, ...]]:
-        """Return x, p, q and the offset a quarter at a time: so few bits are taken before some
-        are given back."""
+        """Return x, p, q and the offset in quarters, so that few bits are taken at a time."""
         flat = (t.reshape(-1).chunk(4) for t in (x, self.p, self.q, self.offset))
         return list(zip(*flat, strict=True))
 

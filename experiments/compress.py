@@ -20,14 +20,14 @@ def main(config: DictConfig) -> None:
     use_threads(config.threads)
     run = TrainedRun(config.checkpoint, trusted=config.trusted, data=config.get("data"))
     names = [str(name) for name in as_list(config.images)]
-    images = image_batches(run, names, config.n_images, quantized=config.quantized)
+    images = checked(image_batches)(run, names, config.n_images, quantized=config.quantized)
     output = Path(config.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.name}.part")
     start = time.perf_counter()
     try:
         with unfinished.open("wb") as file:
-            summary = checked(compression.write)(
+            summary = compression.write(
                 run.model,
                 images,
                 file,

@@ -118,7 +118,7 @@ def write(
     Raises:
         ValueError: If the images or labels do not fit, or the model has a part without a code.
     """
-    if not 1 <= chunk_size < 2**16:
+    if not isinstance(chunk_size, int) or not 1 <= chunk_size < 2**16:
         raise ValueError(f"chunk_size must be from 1 to {2**16 - 1}, got {chunk_size}")
     codec = FlowCodec(model)
     chunk_size = min(chunk_size, max(1, CHUNK_NUMBERS // math.prod(model.image_shape)))

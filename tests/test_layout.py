@@ -17,7 +17,7 @@ ORDER = (
     ("glow.checkpoint",),
     ("glow",),  # the package offers names of the rooms above
     ("glow.analysis", "glow.interop"),
-    ("glow.figures",),
+    ("glow.compression", "glow.figures"),
     ("glow.training",),
     ("glow.benchmark", "glow.runs"),
     ("glow.web",),

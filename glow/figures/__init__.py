@@ -1,6 +1,7 @@
 """Figures, drawn by matplotlib."""
 
 from glow.figures.attributes import attributes
+from glow.figures.compression import compression
 from glow.figures.curves import Curve, sweep_curves, training_curve
 from glow.figures.image_table import animate, image_table, save
 from glow.figures.interpolation import corners, interpolation, moving_interpolation
@@ -21,6 +22,7 @@ __all__ = [
     "Curve",
     "animate",
     "attributes",
+    "compression",
     "corners",
     "densities_table",
     "density_image",

@@ -26,6 +26,8 @@ def tables(folder: Path) -> dict[str, str]:
             found[f"densities, {name}"] = _table(lines[0], lines[1:])
     if benchmarks := by_kind.get("benchmark"):
         found |= {"speed": speed_table(benchmarks), "choices": choices_table(benchmarks)}
+    if compressed := by_kind.get("compression"):
+        found["compression"] = compression_table(compressed)
     return found
 
 
@@ -130,6 +132,33 @@ def choices_table(records: Sequence[Record]) -> str:
             gains = ["" if row is None else _gain(row) for row in found]
             rows.append([record["device"], name, "taken" if taken else "not taken", *gains])
     return _table(["on", "choice", "", *(f"level {level}" for level in levels)], rows)
+
+
+def compression_table(records: Sequence[Record]) -> str:
+    """Return the bits/dim of the same images by the model, in its file, and in other formats."""
+    names = list(dict.fromkeys(name for record in records for name in record["per_image"]))
+    rows = []
+    for record in records:
+        sizes = (
+            f"{record['per_image'][name]:.2f} / {record['mosaic'][name]:.2f}"
+            if name in record["per_image"]
+            else ""
+            for name in names
+        )
+        rows.append(
+            [
+                f"{record['title']}, {record['n_images']:,}",
+                f"{record['model']:.3f}",
+                f"{record['file']:.3f}",
+                f"{record['file'] - record['model']:.3f}",
+                f"{record['initial']:.3f}",
+                *sizes,
+                f"{record['written_per_second']:.0f}, {record['read_per_second']:.0f}",
+                f"{record['threads']}, {record['device']}",
+            ]
+        )
+    headings = ["images", "model", "file", "above the model", "of it initial bits", *names]
+    return _table([*headings, "images/s written, read", "threads"], rows)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glow.runs.record import RESULTS, command
-from glow.runs.report import fill, runs_table, sweep_table, tables
+from glow.runs.report import compression_table, fill, runs_table, sweep_table, tables
 from tests.paths import ROOT
 from tests.running import call
 
@@ -86,3 +86,29 @@ def test_a_command_leaves_out_what_concerns_one_machine() -> None:
 def test_no_record_names_a_path_of_one_machine() -> None:
     for path in RESULTS.glob("*.json"):
         assert not re.search(r'[="](?:/|~/)\w', path.read_text()), path
+
+
+def test_a_compressed_file_stands_beside_the_model_and_other_formats() -> None:
+    record = {
+        "title": "Digits",
+        "n_images": 1000,
+        "model": 2.0,
+        "file": 2.0131,
+        "initial": 0.004,
+        "per_image": {"PNG": 4.0, "JPEG XL": 3.0},
+        "mosaic": {"PNG": 3.5, "JPEG XL": 2.5},
+        "written_per_second": 21.4,
+        "read_per_second": 40.0,
+        "threads": 2,
+        "device": "cpu",
+    }
+    older = {**record, "per_image": {"PNG": 4.0}, "mosaic": {"PNG": 3.5}}
+    heading, _, row, without = compression_table([record, older]).splitlines()
+    assert heading.startswith(
+        "| images | model | file | above the model | of it initial bits | PNG"
+    )
+    assert row == (
+        "| Digits, 1,000 | 2.000 | 2.013 | 0.013 | 0.004 | 4.00 / 3.50 | 3.00 / 2.50 | 21, 40 | "
+        "2, cpu |"
+    )
+    assert "| 4.00 / 3.50 |  | 21, 40 |" in without

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from glow import pretrained
 from tests.paths import ROOT
 
 TOUR = ROOT / "experiments" / "tour.py"

@@ -264,7 +264,8 @@ def _(part: TransformCoupling, units: Tensor) -> tuple[list[Stage], Tensor]:
 
     def numbers(raw: Tensor) -> tuple[Tensor, Tensor]:
         shift, raw_scale = deinterleave(raw)
-        return shift, element.scale_map(raw_scale)
+        log_scale = element.scale_map(raw_scale)
+        return shift * (-log_scale).exp(), log_scale  # of the shift before the scale
 
     return _single(Rescaled(part, numbers, units))
 

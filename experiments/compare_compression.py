@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
-from rich.table import Table
 
-from glow.runs.program import echo, entry_point
+from glow.runs.program import echo, entry_point, print_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,6 @@ def main(config: DictConfig) -> None:
     from glow import figures
     from glow.data import random_indices
     from glow.runs.provenance import device_name, provenance
-    from glow.runs.report import compression_table
     from glow.runs.threads import use_threads
     from glow.runs.trained_run import TrainedRun
 
@@ -51,7 +50,7 @@ def main(config: DictConfig) -> None:
     output.write_text(json.dumps(record, indent=1) + "\n")
     records = [json.loads(path.read_text()) for path in sorted(output.parent.glob("*.json"))]
     drawn = figures.compression([it for it in records if it.get("kind") == record["kind"]])
-    echo(_as_rich(compression_table([record])))
+    print_numbers(record["title"], _numbers(record))
     echo(f"written: {output} and {figures.save(drawn, Path(config.figure))}")
 
 
@@ -103,12 +102,19 @@ def _formats(images: Tensor) -> dict[str, Any]:
     }
 
 
-def _as_rich(markdown: str) -> Table:
-    headings, _, *rows = (line.strip("| ").split(" | ") for line in markdown.splitlines())
-    table = Table(*headings)
-    for row in rows:
-        table.add_row(*row)
-    return table
+def _numbers(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a record by what they are, in bits/dim if nothing else is said."""
+    return {
+        "images": record["n_images"],
+        "model": record["model"],
+        "file": record["file"],
+        "initial bits, above the model": record["initial"],
+        **{f"{name}, a file for each image": bits for name, bits in record["per_image"].items()},
+        **{f"{name}, one mosaic": bits for name, bits in record["mosaic"].items()},
+        "chunks that fell back": record["fell_back"],
+        "images/s, written and checked": record["written_per_second"],
+        "images/s, read": record["read_per_second"],
+    }
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def _model(file: BinaryIO, config: DictConfig) -> ImageFlow:
 
     header = read_header(file)
     file.seek(0)
-    checkpoint = config.checkpoint or header.get("checkpoint")
+    checkpoint = config.checkpoint or str(header.get("checkpoint") or "")
     try:
         if not checkpoint:
             raise FileNotFoundError("it does not name a checkpoint")

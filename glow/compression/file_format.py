@@ -119,7 +119,12 @@ def read_header(file: BinaryIO) -> dict[str, Any]:
     text, checksum = file.read(min(length, LONGEST_HEADER)), file.read(CRC.size)
     if length > LONGEST_HEADER or checksum != CRC.pack(zlib.crc32(start + text)):
         raise DamagedFileError("its header is damaged, so that nothing in it can be read")
-    header: dict[str, Any] = json.loads(text)
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        raise DamagedFileError("its header is not that of experiments/compress.py")
     return header
 
 

@@ -33,5 +33,5 @@ def test_a_part_that_is_needed_cannot_be_switched_off(group: str) -> None:
 
 
 def test_choices_of_groups_inside_a_group_are_not_its_own() -> None:
-    assert choices(CONF / "model") == ["glow", "nice", "real_nvp", "tiny"]
+    assert choices(CONF / "model") == ["flowpp", "glow", "jet", "nice", "real_nvp", "tiny"]
     assert choices(CONF / "logger") == ["csv", "none", "tensorboard", "wandb"]

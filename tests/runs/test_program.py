@@ -36,8 +36,9 @@ def test_the_command_line_is_answered_without_torch(arguments: list[str]) -> Non
 def test_help_lists_the_choices_of_each_group() -> None:
     for overrides in ([], ["model/coupling=additive"]):
         lines = help_text(CONF, "train", overrides).splitlines()
-        assert "model: glow, nice, real_nvp, tiny" in lines
-        assert "model/coupling: additive, affine, affine_floored, tanh" in lines
+        assert "model: flowpp, glow, jet, nice, real_nvp, tiny" in lines
+        couplings = "additive, affine, affine_floored, flowpp, jet, logistic_mixture, tanh"
+        assert f"model/coupling: {couplings}" in lines
         [experiments] = [line for line in lines if line.startswith("experiment: ")]
         assert "digits" in experiments
         assert "paper/cifar10" in experiments

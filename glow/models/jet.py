@@ -96,9 +96,15 @@ class Jet(ImageFlow):
             )
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+        patches = (height // patch_size, width // patch_size)
+        if 0 < spatial_every <= n_steps and any(side % 2 for side in patches):
+            raise ValueError(
+                f"patch_size={patch_size} makes {patches[0]}x{patches[1]} patches, but couplings "
+                "of positions need even numbers: choose another patch_size, or spatial_every=0"
+            )
         if spatial_every < 0:
             raise ValueError(f"spatial_every must be at least 0, got {spatial_every}")
-        shape = (channels * patch_size**2, height // patch_size, width // patch_size)
+        shape = (channels * patch_size**2, *patches)
         patterns = itertools.cycle((p, odd) for p in PATTERNS for odd in (False, True))
         steps = []
         for number in range(1, n_steps + 1):

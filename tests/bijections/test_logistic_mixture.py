@@ -6,7 +6,7 @@ from typing import Any
 import mpmath
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -70,6 +70,7 @@ def test_the_whole_map_agrees_with_mpmath() -> None:
         assert log_det[i].item() == pytest.approx(float(log_slope + s))
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**31 - 1), st.sampled_from([1, 2, 5, 32]), st.floats(0, 12))
 def test_points_up_to_12_scales_from_every_component_come_back(
     seed: int, k: int, scales: float
@@ -88,6 +89,7 @@ def test_points_up_to_12_scales_from_every_component_come_back(
             assert ((again - here).abs() <= tolerance * here.abs().clamp(min=1)).all()
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**31 - 1), st.sampled_from([2, 8]))
 def test_float32_roots_are_those_of_float64(seed: int, k: int) -> None:
     """Whatever y is, also where the map is flat between components."""

@@ -108,6 +108,7 @@ def test_every_experiment_takes_every_choice(
         ("nice", ("permutation", "coupling", "coupling/net", "dequantizer")),
         ("real_nvp", ("coupling", "coupling/net", "dequantizer")),
         ("flowpp", ("coupling", "coupling/net", "dequantizer")),
+        ("jet", ("coupling", "coupling/net", "dequantizer")),
     ],
 )
 @pytest.mark.parametrize("data", ["digits", "mnist", "cifar10"])
@@ -117,10 +118,24 @@ def test_a_baseline_takes_the_choices_of_its_groups(
     options = [o for o in OPTIONS if o.partition("=")[0] in {f"model/{g}" for g in groups}]
     assert len(options) >= 8
     for option in options:
-        config = composed("train", tmp_path, f"model={model}", f"data={data}", option)
+        sizes = ["model.patch_size=2"] if model == "jet" else []  # so that 28 pixels halve
+        config = composed("train", tmp_path, f"model={model}", f"data={data}", option, *sizes)
         OmegaConf.resolve(config)
         with torch.device("meta"):
             assert build(config.model, "model").image_shape == tuple(config.data.image_shape)
+
+
+@pytest.mark.parametrize("net", ["paper", "residual", "gated_attention", "vit"])
+@pytest.mark.parametrize("coupling", ["affine", "flowpp", "additive"])
+def test_a_dequantizer_takes_couplings_and_networks(
+    coupling: str, net: str, tmp_path: Path
+) -> None:
+    where = "model.dequantizer.coupling"
+    choices = [f"model/coupling@{where}={coupling}", f"model/coupling/net@{where}.net={net}"]
+    config = composed("train", tmp_path, "model/dequantizer=variational", *choices)
+    with torch.device("meta"):
+        model = build(config.model, "model")
+    assert model.dequantizer.bound == "V"
 
 
 def test_the_baselines_have_equal_seconds_and_equal_parameters(tmp_path: Path) -> None:

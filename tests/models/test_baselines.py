@@ -248,7 +248,7 @@ def test_labels_can_be_shown_to_every_coupling(
         (jet, (1, 8, 8), {"n_steps": 0}, "n_steps must be at least 1, got 0"),
         (jet, (1, 8, 8), {"patch_size": 3}, "patch_size=3 must divide .*8x8"),
         (jet, (1, 8, 8), {"spatial_every": -1}, "spatial_every must be at least 0, got -1"),
-        (jet, (1, 6, 6), {}, "checkerboard do not halve 3x3"),
+        (jet, (1, 6, 6), {}, "patch_size=2 makes 3x3 patches, .* or spatial_every=0"),
     ],
 )
 def test_wrong_sizes_raise(

@@ -58,6 +58,17 @@ def test_a_sweep_without_panels_says_how_large_its_models_are() -> None:
     assert row == "| nice | 4.480 ± 0.013 (3) | 58,000 | 1,234 |"
 
 
+def test_variational_bounds_are_marked() -> None:
+    [row] = runs_table([{**RUN, "bound": "V"}]).splitlines()[2:]
+    assert "| 3.412 ± 0.012 V |" in row
+    [row] = runs_table([{**RUN, "bound": "U"}]).splitlines()[2:]
+    assert "| 3.412 ± 0.012 |" in row
+    cell = {"panel": "", "line": "a", "runs": 3, "bits_per_dim": 4.48, "spread": 0.0127}
+    sized = {**cell, "parameters": 1, "steps": 2, "bound": "V"}
+    record = {"panels": None, "lines": "model", "cells": [sized]}
+    assert "| 4.480 ± 0.013 V (3) |" in sweep_table(record)
+
+
 def test_tables_without_a_place_raise(tmp_path: Path) -> None:
     (tmp_path / "some.json").write_text(json.dumps(RUN))
     found = tables(tmp_path)

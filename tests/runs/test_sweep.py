@@ -200,6 +200,20 @@ def test_the_slurm_launcher_composes() -> None:
     assert config.hydra.launcher.gpus_per_node == 1
 
 
+def test_a_cell_marks_variational_bounds_and_knows_the_seconds(tmp_path: Path) -> None:
+    for number, bound in enumerate(("V", "U")):
+        job = tmp_path / str(number)
+        job.mkdir()
+        summary = {"overrides": [f"a={bound}"], "test": {"bits_per_dim": 3.0}, "bound": bound}
+        (job / "summary.json").write_text(json.dumps(summary))
+        rows = "epoch,val/bits_per_dim,val/seconds\n0,5.0,1.5\n0,,\n1,4.0,2.5\n1,4.5,3.5\n"
+        (job / "metrics.csv").write_text(rows)
+    runs = read_sweep(tmp_path).runs
+    assert {cell.line: cell.mark for cell in cells(runs, None, "a")} == {"U": "", "V": " V"}
+    assert runs[0].clock == [(1.5, 5.0), (3.5, 4.5)]
+    assert runs[0].curve == [(1, 5.0), (2, 4.5)]
+
+
 @pytest.mark.parametrize(
     ("overrides", "name"),
     [

@@ -1,5 +1,6 @@
 """Fixtures: a seed, small models and their images."""
 
+import logging
 import os
 import signal
 from functools import partial
@@ -17,6 +18,8 @@ from glow.nets import CouplingNet
 from tests.small_models import perturb
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs in the background ignore
+# pytest listens to loggers that do not propagate, and torch then records each step of an export.
+logging.getLogger("torch.__trace").propagate = True
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 

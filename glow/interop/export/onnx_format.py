@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from glow.interop.export.checking import Program
 from glow.interop.export.entry_points import EntryPoint, Examples
 from glow.interop.export.torch_format import dynamic_shapes, exported
 
@@ -73,21 +74,17 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def run_onnx(path: Path, examples: Examples) -> list[Tensor]:
-    """Run an ONNX file with onnxruntime.
-
-    Args:
-        path: The file.
-        examples: The inputs by name.
-
-    Returns:
-        The outputs.
-    """
+def load_onnx(path: Path) -> Program:
+    """Open an ONNX file as a function that runs it with onnxruntime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    inputs = {name: tensor.numpy() for name, tensor in examples.items()}
-    return [torch.from_numpy(output) for output in session.run(None, inputs)]
+
+    def run(examples: Examples) -> list[Tensor]:
+        inputs = {name: tensor.numpy() for name, tensor in examples.items()}
+        return [torch.from_numpy(output) for output in session.run(None, inputs)]
+
+    return run
 
 
 def _last(error: BaseException) -> str:

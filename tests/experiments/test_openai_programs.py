@@ -59,7 +59,10 @@ def test_a_model_leaves_and_comes_back(tmp_path: Path, monkeypatch: pytest.Monke
     ("arguments", "message"),
     [
         (["checkpoint=nothing"], "error: there is no nothing: expected a checkpoint such as"),
-        (["image_size=7"], r"error: .*\.index holds no model of openai/glow: n_levels=2 needs"),
+        (
+            ["image_size=7"],
+            r"error: .*\.index holds no model of .* with image_size=7 and n_bits=8: n_levels=2",
+        ),
         (["image_size=big"], "error: image_size should be a valid integer"),
         (["weights=mean"], "error: weights should be 'raw' or 'ema', got 'mean'"),
         (["n_bits=9"], "error: .*n_bits must be from 1 to 8"),

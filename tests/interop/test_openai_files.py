@@ -93,7 +93,7 @@ def test_averages_are_other_weights(expected: Glow) -> None:
         images, noise=noise
     )
     assert difference.abs().min() > 1e-3
-    with pytest.raises(ValueError, match="has no averages of the weights; use weights=raw"):
+    with pytest.raises(ValueError, match="has no averages of the weights: use weights=raw"):
         openai.load(GRAPH, IMAGE_SIZE, weights="ema")
 
 
@@ -209,7 +209,7 @@ Change = Callable[[dict[str, Any]], Any]
         (lambda v: v.clear(), "model/0/0/actnorm_center/b is missing"),
         (
             lambda v: (v.clear(), v.update({"resnet/conv1/W": np.zeros(3, "f4")})),
-            "holds no model of openai/glow: the variable model/0/0",
+            "holds no model of openai/glow .*: the variable model/0/0",
         ),
     ],
 )

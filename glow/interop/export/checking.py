@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,11 +12,11 @@ BATCHES = (1, 7)  # other sizes than the one that is exported
 TOLERANCE = 1e-4
 MOST_OTHER_PIXELS = 1e-3  # of pixel values that rounding may move into the next bin
 
-Run = Callable[[Path, Examples], Sequence[Tensor]]
+Program = Callable[[Examples], Sequence[Tensor]]  # from inputs by name to outputs in order
 
 
 @torch.no_grad()
-def check(path: Path, run: Run, entry: EntryPoint) -> float:
+def check(program: Program, entry: EntryPoint) -> float:
     """Run an exported program, and compare it with its model on the model's own samples.
 
     Log-probabilities are compared in bits/dim; latents relative to their size where that is above
@@ -25,8 +24,7 @@ def check(path: Path, run: Run, entry: EntryPoint) -> float:
     a value across the border of its bin.
 
     Args:
-        path: The exported file.
-        run: Runs it.
+        program: The program.
         entry: What it was exported from.
 
     Returns:
@@ -38,14 +36,14 @@ def check(path: Path, run: Run, entry: EntryPoint) -> float:
     largest = 0.0
     for seed, n in enumerate(BATCHES):
         examples = entry.examples(n, seed)
-        pairs = zip(run(path, examples), entry.eager(examples), strict=True)
+        pairs = zip(program(examples), entry.eager(examples), strict=True)
         differences = [_difference(entry, found, expected) for found, expected in pairs]
         largest = max(largest, *differences)
         limit = MOST_OTHER_PIXELS if isinstance(entry, Decode) else TOLERANCE
         if not largest <= limit:
             raise FloatingPointError(
-                f"{path} disagrees with the model by {largest:.2g} in a batch of {n}, more than "
-                f"{limit:g}"
+                f"the exported program disagrees with the model by {largest:.2g}, more than "
+                f"{limit:g}, in a batch of {n}"
             )
     return largest
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from glow.interop.export.checking import Program
 from glow.interop.export.entry_points import EntryPoint, Examples
 from glow.interop.export.torch_format import dynamic_shapes, exported
 
@@ -62,32 +63,30 @@ def write_onnx(entry: EntryPoint, path: Path) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Silence what the exporter says about its own passes."""
-    logger = logging.getLogger("onnxscript")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir", "torch.onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
-def run_onnx(path: Path, examples: Examples) -> list[Tensor]:
-    """Run an ONNX file with onnxruntime.
-
-    Args:
-        path: The file.
-        examples: The inputs by name.
-
-    Returns:
-        The outputs.
-    """
+def load_onnx(path: Path) -> Program:
+    """Open an ONNX file as a function that runs it with onnxruntime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    inputs = {name: tensor.numpy() for name, tensor in examples.items()}
-    return [torch.from_numpy(output) for output in session.run(None, inputs)]
+
+    def run(examples: Examples) -> list[Tensor]:
+        inputs = {name: tensor.numpy() for name, tensor in examples.items()}
+        return [torch.from_numpy(output) for output in session.run(None, inputs)]
+
+    return run
 
 
 def _last(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from glow.interop.export.checking import Program
 from glow.interop.export.entry_points import EntryPoint, Examples
 
 
@@ -45,19 +46,16 @@ def write_torch_export(entry: EntryPoint, path: Path) -> None:
         torch.export.save(exported(entry), path)
 
 
-def run_torch_export(path: Path, examples: Examples) -> list[Tensor]:
-    """Run an exported file.
-
-    Args:
-        path: The file.
-        examples: The inputs by name, in order.
-
-    Returns:
-        The outputs.
-    """
+def load_torch_export(path: Path) -> Program:
+    """Open an exported file as a function."""
     with _quiet():
-        outputs = torch.export.load(path).module()(*examples.values())
-    return [outputs] if isinstance(outputs, Tensor) else [*outputs]
+        module = torch.export.load(path).module()
+
+    def run(examples: Examples) -> list[Tensor]:
+        outputs = module(*examples.values())
+        return [outputs] if isinstance(outputs, Tensor) else [*outputs]
+
+    return run
 
 
 @contextlib.contextmanager

@@ -1,15 +1,13 @@
 """Exporting: write a file, run it, and keep it if it agrees with the model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from torch import Tensor
-
-from glow.interop.export.checking import check
-from glow.interop.export.entry_points import Decode, Encode, EntryPoint, Examples, LogProb
-from glow.interop.export.onnx_format import require_packages, run_onnx, write_onnx
-from glow.interop.export.torch_format import run_torch_export, write_torch_export
+from glow.interop.export.checking import Program, check
+from glow.interop.export.entry_points import Decode, Encode, EntryPoint, LogProb
+from glow.interop.export.onnx_format import load_onnx, require_packages, write_onnx
+from glow.interop.export.torch_format import load_torch_export, write_torch_export
 from glow.models import ImageFlow
 
 What = Literal["encode", "decode", "log_prob"]
@@ -22,13 +20,13 @@ class FileFormat(NamedTuple):
     Args:
         suffix: Of its files.
         write: Writes a function of a model to a file.
-        run: Runs a file.
+        load: Opens a file as a function.
         require: Raises if a package is missing.
     """
 
     suffix: str
     write: Callable[[EntryPoint, Path], None]
-    run: Callable[[Path, Examples], Sequence[Tensor]]
+    load: Callable[[Path], Program]
     require: Callable[[], None] = lambda: None
 
 
@@ -38,8 +36,8 @@ ENTRY_POINTS: dict[str, type[EntryPoint]] = {
     "log_prob": LogProb,
 }
 FORMATS = {
-    "onnx": FileFormat(".onnx", write_onnx, run_onnx, require_packages),
-    "torch_export": FileFormat(".pt2", write_torch_export, run_torch_export),
+    "onnx": FileFormat(".onnx", write_onnx, load_onnx, require_packages),
+    "torch_export": FileFormat(".pt2", write_torch_export, load_torch_export),
 }
 
 
@@ -79,7 +77,7 @@ def export(model: ImageFlow, path: str | Path, what: What, format: Format = "onn
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         file_format.write(entry, unfinished)
-        difference = check(unfinished, file_format.run, entry)
+        difference = check(file_format.load(unfinished), entry)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -96,6 +96,8 @@ def read(
     if weights not in ("raw", "ema"):
         raise ValueError(f"weights must be raw or ema, got {weights}")
     file = _open(Path(path))
+    if weights == "ema" and not any(name.endswith(AVERAGE) for name in file.stored):
+        raise ValueError(f"{file.path} has no averages of the weights: use weights=raw")
     try:
         config = infer(file.stored, image_size, n_bits)
         chosen = _averages(file.stored, config) if weights == "ema" else file.stored
@@ -103,7 +105,10 @@ def read(
     except KeyError as error:
         raise ValueError(f"{file.path} lacks the variable {error.args[0]}") from None
     except ValueError as error:
-        raise ValueError(f"{file.path} holds no model of openai/glow: {error}") from None
+        raise ValueError(
+            f"{file.path} holds no model of openai/glow with image_size={image_size} and "
+            f"n_bits={n_bits}: {error}"
+        ) from None
     needed = [entry for entry in correspondences(config) if entry.theirs in chosen]
     claimed = BYTES * sum(n_entries(chosen[entry.theirs].shape) for entry in needed)
     if claimed > file.n_bytes:
@@ -156,8 +161,6 @@ def _averages(
     stored: Mapping[str, StoredTensor], config: Mapping[str, Any]
 ) -> dict[str, StoredTensor]:
     """Return the averages under the names of the variables; permutations have none."""
-    if not any(name.endswith(AVERAGE) for name in stored):
-        raise ValueError("it has no averages of the weights; use weights=raw")
     chosen = {}
     for entry in correspondences(config):
         name = entry.theirs if isinstance(entry.layout, Order) else entry.theirs + AVERAGE

@@ -137,8 +137,9 @@ def _by_model(codec: FlowCodec, images: Tensor, labels: Tensor | None) -> Chunk:
         others,
         words.astype("<u4").tobytes(),
     )
-    low_bits = sum(batches) * coding.low_bits
-    return Chunk(MODEL, b"".join(parts), first.n, len(outliers), 8 * len(first.content), low_bits)
+    initial_bits = 8 * len(first.content)
+    payload = b"".join(parts)
+    return Chunk(MODEL, payload, first.n, len(outliers), initial_bits, coding.low_bits)
 
 
 class _Coding:

@@ -106,6 +106,20 @@ class BitStack:
         found = self._coder.decode(_normal(bound, std), int(np.prod(shape)))
         return torch.from_numpy(found).long().view(shape)
 
+    def push_frequencies(self, values: Tensor, frequencies: NDArray[np.float64]) -> None:
+        """Push integers with given frequencies.
+
+        Args:
+            values: Integers of any shape, from 0 to n - 1.
+            frequencies: How often each occurs, (n,), n at least 2, all above 0.
+        """
+        self._coder.encode_reverse(_symbols(values), _categorical(frequencies))
+
+    def pop_frequencies(self, n: int, frequencies: NDArray[np.float64]) -> Tensor:
+        """Pop n integers; the inverse of ``push_frequencies``."""
+        found = self._coder.decode(_categorical(frequencies), n)
+        return torch.from_numpy(found).long()
+
 
 def _symbols(values: Tensor) -> NDArray[np.int32]:
     return values.reshape(-1).int().contiguous().numpy()
@@ -121,3 +135,8 @@ def _uniform(size: int | None) -> Any:
 def _normal(bound: int, std: float) -> Any:
     # The bin of an integer i is centered on it, and the floor of a number needs [i, i + 1).
     return constriction.stream.model.QuantizedGaussian(-bound, bound - 1, -0.5, std)
+
+
+def _categorical(frequencies: NDArray[np.float64]) -> Any:
+    probabilities = frequencies / frequencies.sum()
+    return constriction.stream.model.Categorical(probabilities, perfect=False)

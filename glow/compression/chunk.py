@@ -21,13 +21,14 @@ from torch import Tensor
 from glow.compression.bit_stack import WORD, BitStack
 from glow.compression.flow_codec import FlowCodec
 from glow.compression.grid import UncodableError
+from glow.compression.low_bits import N_VALUES, LowBits
 from glow.compression.pictures import from_picture, to_picture
 
 MAX_BATCH = 32
 BATCH_NUMBERS = 2**17  # pixel values of a batch of large images
 MARGIN = 1.05  # of the bits that some images need over those that the first ones do
-SMALL = 64  # images in a chunk that is also tried as a picture
-HEADER = struct.Struct("<BIIIII")  # low bits?, batches, outliers, bytes of both pictures, words
+SMALL = 64  # images in a chunk that is always tried as a picture, too
+HEADER = struct.Struct("<IIIIII")  # counts, batches, outliers, bytes of both pictures, words
 PICTURE, MODEL = 0, 1  # kinds of chunks
 
 
@@ -41,7 +42,7 @@ class Chunk:
         n_initial: The number of images whose picture gives the initial bits.
         n_outliers: The number of images that the model cannot code.
         initial_bits: The size of the picture of the former, in bits.
-        low_bits: The number of bits that the model does not see, and that are stored as they are.
+        low_bits: What the bits that the model does not see take.
         fell_back: Whether the model's code did not come back.
     """
 
@@ -70,7 +71,8 @@ def encode_chunk(codec: FlowCodec, images: Tensor, labels: Tensor | None = None)
         came_back = torch.equal(_from_model(codec, chunk.payload, len(images)), images)
     except ValueError:
         came_back = False
-    if came_back and len(images) > SMALL and len(chunk.payload) < images.numel():
+    in_doubt = len(images) <= SMALL or chunk.low_bits > 0
+    if came_back and not in_doubt and len(chunk.payload) < images.numel():
         return chunk
     picture = Chunk(PICTURE, to_picture(images), fell_back=not came_back)
     if not torch.equal(from_picture(picture.payload, len(images), codec.image_shape), images):
@@ -118,18 +120,26 @@ def _by_model(codec: FlowCodec, images: Tensor, labels: Tensor | None) -> Chunk:
             rest = rest[len(batch) :]
     others = to_picture(images[outliers]) if outliers else b""
     words = coding.stack.words()
+    counts = b"" if coding.low is None else coding.low.counts.astype("<u4").tobytes()
     header = HEADER.pack(
-        coding.has_low, len(batches), len(outliers), len(first.content), len(others), len(words)
+        len(counts) // WORD,
+        len(batches),
+        len(outliers),
+        len(first.content),
+        len(others),
+        len(words),
     )
     parts = (
         header,
+        counts,
         np.array([first.n, *batches], "<u2").tobytes(),
         np.array(outliers, "<u4").tobytes(),
         others,
         words.astype("<u4").tobytes(),
     )
-    low_bits = sum(batches) * coding.low_bits
-    return Chunk(MODEL, b"".join(parts), first.n, len(outliers), 8 * len(first.content), low_bits)
+    initial_bits = 8 * len(first.content)
+    payload = b"".join(parts)
+    return Chunk(MODEL, payload, first.n, len(outliers), initial_bits, coding.low_bits)
 
 
 class _Coding:
@@ -144,15 +154,15 @@ class _Coding:
     def __init__(self, codec: FlowCodec, images: Tensor, labels: Tensor | None) -> None:
         self.codec = codec
         self.labels = labels
+        self.images = images
         self.upper = codec.quantize(images)
-        self.low = images - self.upper
-        self.has_low = bool(self.low.any())
-        n_values = math.prod(codec.image_shape)
-        self.low_bits = (8 - codec.n_bits) * n_values if self.has_low else 0  # of an image
-        self.largest = min(MAX_BATCH, max(1, BATCH_NUMBERS // n_values))
+        seen = torch.equal(self.upper, images)
+        self.low = None if seen else LowBits.of(images, codec.n_bits)
+        self.low_bits = 0
+        self.largest = min(MAX_BATCH, max(1, BATCH_NUMBERS // math.prod(codec.image_shape)))
         sample = torch.arange(min(4, len(images)))
         borrowed = codec.bits_to_borrow(self.upper[sample], self._labels_of(sample))
-        self.need = max(1.0, MARGIN * borrowed - self.low_bits)  # of an image, on the stack
+        self.need = MARGIN * borrowed  # of an image, on the stack
         self.stack = BitStack()
 
     def affordable(self) -> int:
@@ -173,8 +183,9 @@ class _Coding:
         """
         labels = self._labels_of(batch)
         attempt = self.stack.copy()
-        if self.has_low:
-            attempt.push_uniform(self.low[batch].long(), 2 ** (8 - self.codec.n_bits))
+        if self.low is not None:
+            self.low.push(self.images[batch], attempt)
+        low_bits = attempt.n_bits - self.stack.n_bits
         self.codec.encode(self.upper[batch], labels, attempt)
         if attempt.ran_dry and len(batch) > 1:
             self.need *= MARGIN
@@ -182,6 +193,7 @@ class _Coding:
         if labels is not None:
             attempt.push_uniform(labels, max(2, self.codec.n_classes))
         self.stack = attempt
+        self.low_bits += low_bits
         return batch
 
     def _labels_of(self, batch: Tensor) -> Tensor | None:
@@ -190,9 +202,10 @@ class _Coding:
 
 def _from_model(codec: FlowCodec, payload: bytes, n: int) -> Tensor:
     reader = _Reader(payload)
-    has_low, n_batches, n_outliers, n_first, n_others, n_words = HEADER.unpack(
+    n_counts, n_batches, n_outliers, n_first, n_others, n_words = HEADER.unpack(
         reader.take(HEADER.size)
     )
+    counts = np.frombuffer(reader.take(WORD * n_counts), "<u4").astype(np.uint32)
     n_initial, *batches = np.frombuffer(reader.take(2 * (1 + n_batches)), "<u2").tolist()
     outliers = np.frombuffer(reader.take(4 * n_outliers), "<u4").astype(np.int64)
     others = reader.take(n_others)
@@ -200,19 +213,18 @@ def _from_model(codec: FlowCodec, payload: bytes, n: int) -> Tensor:
     valid = n_initial + sum(batches) + n_outliers == n and not reader.rest
     valid &= len(np.unique(outliers)) == n_outliers
     valid &= bool(((outliers >= n_initial) & (outliers < n)).all())
+    valid &= n_counts == 0 or (n_counts == N_VALUES and codec.n_bits < 8)
     if not valid or (batches and max(batches) > MAX_BATCH):
         raise ValueError("its numbers of images do not agree")
     stack = BitStack(words)
     parts = []
-    low_size = 2 ** (8 - codec.n_bits)
+    low = LowBits(counts, codec.n_bits) if n_counts else None
     for size in reversed(batches):
         labels = None
         if codec.n_classes:
             labels = stack.pop_uniform((size,), max(2, codec.n_classes))
         images = codec.decode(size, labels, stack)
-        if has_low and low_size > 1:
-            images += stack.pop_uniform(tuple(images.shape), low_size).to(torch.uint8)
-        parts.append(images)
+        parts.append(images if low is None else low.pop(images, stack))
     found = torch.empty(n, *codec.image_shape, dtype=torch.uint8)
     coded = np.setdiff1d(np.arange(n_initial, n), outliers)
     if parts:

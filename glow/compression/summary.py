@@ -31,7 +31,9 @@ class Summary:
         """Return numbers by name; those about exceptions only where there are some."""
         chunks = self.chunks
         exceptions = {
-            "bits/dim that the model does not see": self._per_dim(sum(c.low_bits for c in chunks)),
+            "bits/dim of the bits that the model does not see": self._per_dim(
+                sum(c.low_bits for c in chunks)
+            ),
             "images out of range, in a picture": sum(c.n_outliers for c in chunks),
             "chunks stored as a picture": sum(c.kind != MODEL for c in chunks),
         }

@@ -25,6 +25,7 @@ from glow.compression import (
 )
 from glow.compression import chunk as chunks
 from glow.compression.flow_codec import FlowCodec
+from glow.compression.pictures import to_picture
 from glow.data import Digits
 from glow.models import ClassConditionalPrior, ImageFlow
 from tests.small_models import affine, digits_model, perturb
@@ -243,3 +244,20 @@ def test_labels_that_are_not_given_are_guessed() -> None:
     labels = batches.class_log_probs(model, images).argmax(1)
     assert guessed == compress(model, images, labels) != compress(model, images, (labels + 1) % 3)
     assert torch.equal(decompress(model, compress(model, images, (labels + 1) % 3)), images)
+
+
+def test_the_summary_counts_the_bits_that_the_model_does_not_see(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(  # a format that is worse than any model
+        "glow.compression.chunk.to_picture",
+        lambda images: to_picture(images) + bytes(100 * len(images)),
+    )
+    images = noise(100) // 32 * 8 + 64
+    model = small_model(images, n_bits=5)
+    images += noise(100) % 8
+    stored = io.BytesIO()
+    summary = write(model, [(images, None)], stored)
+    assert torch.equal(decompress(model, stored.getvalue()), images)
+    unseen = summary.numbers()["bits/dim of the bits that the model does not see"]
+    assert unseen == pytest.approx(3 * (1 - summary.chunks[0].n_initial / 100), rel=0.1)

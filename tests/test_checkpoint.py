@@ -12,6 +12,7 @@ from glow.bijections.scale_map import floored_sigmoid
 from glow.checkpoint import TRUSTED, build, describe
 from glow.models import ClassConditionalPrior, StandardPrior
 from glow.nets import MLP, CouplingNet
+from glow.system.sealed_file import BrokenFileError
 
 
 def unusual_model() -> glow.Glow:
@@ -134,12 +135,14 @@ def test_files_without_a_model_raise(tmp_path: Path) -> None:
         glow.load(tmp_path / "missing.ckpt")
     (tmp_path / "text.ckpt").write_text("not a checkpoint")
     torch.save({"weights": torch.zeros(3)}, tmp_path / "other.ckpt")
-    (tmp_path / "empty.ckpt").touch()
     (tmp_path / "hello.ckpt").write_text("hello world\n")
     (tmp_path / "metrics.csv").write_text("epoch,step\n")
-    for name in ("text.ckpt", "other.ckpt", "empty.ckpt", "hello.ckpt", "metrics.csv"):
+    for name in ("text.ckpt", "other.ckpt", "hello.ckpt", "metrics.csv"):
         with pytest.raises(ValueError, match=f"{name} holds no model"):
             glow.load(tmp_path / name)
+    (tmp_path / "empty.ckpt").touch()
+    with pytest.raises(BrokenFileError, match=r"empty\.ckpt is damaged: it is empty"):
+        glow.load(tmp_path / "empty.ckpt")
 
 
 def test_a_checkpoint_of_the_earlier_layout_raises(tmp_path: Path) -> None:

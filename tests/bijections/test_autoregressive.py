@@ -34,7 +34,7 @@ def test_it_is_the_conditional_factorization_written_out() -> None:
     for i in range(3):
         raw = flow.condition(torch.cat([x[:, :i], torch.randn(1, 3 - i).double()], dim=1))
         shift, log_scale = raw[0, 2 * i], 2 * torch.tanh(raw[0, 2 * i + 1] / 2)
-        torch.testing.assert_close(y[0, i], (x[0, i] + shift) * log_scale.exp())
+        torch.testing.assert_close(y[0, i], x[0, i] * log_scale.exp() + shift)
         terms.append(log_scale)
     torch.testing.assert_close(log_det[0], torch.stack(terms).sum())
 

@@ -1,6 +1,7 @@
 """Every file under conf/ is composed and instantiated."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -34,6 +35,7 @@ OPTIONS = [
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
 GLOWS = ("model=glow", "model=tiny")
+SMALL = ("model.n_levels=2", "model.n_steps=2")
 SCALE_MAPS = [
     f"model/coupling/scale_map={path.stem}"
     for path in sorted((CONF / "model" / "coupling" / "scale_map").glob("*.yaml"))
@@ -53,9 +55,9 @@ def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
     "option", [*OPTIONS, *SCALE_MAPS, *(f"experiment={name}" for name in EXPERIMENTS)]
 )
 def test_everything_composes_and_builds(option: str, tmp_path: Path) -> None:
-    others = ("nice", "flowpp", "jet")  # models of a single level
-    levels = [] if any(name in option for name in others) else ["model.n_levels=2"]
-    config = composed("train", tmp_path, option, *levels)
+    others = ("model=nice", "model=flowpp", "model=jet", "/nice", "paper/flowpp", "paper/jet")
+    is_other = any(name in option for name in others)  # of a single level
+    config = composed("train", tmp_path, option, *([] if is_other else SMALL))
     OmegaConf.resolve(config)
     with torch.device("meta"):
         model = build(config.model, "model")
@@ -103,26 +105,27 @@ def test_every_experiment_takes_every_choice(
 
 
 @pytest.mark.parametrize(
-    ("model", "groups"),
+    ("model", "groups", "small"),
     [
-        ("nice", ("permutation", "coupling", "coupling/net", "dequantizer")),
-        ("real_nvp", ("coupling", "coupling/net", "dequantizer")),
-        ("flowpp", ("coupling", "coupling/net", "dequantizer")),
-        ("jet", ("coupling", "coupling/net", "dequantizer")),
+        ("nice", ("permutation", "coupling", "coupling/net", "dequantizer"), {"n_steps": 2}),
+        ("real_nvp", ("coupling", "coupling/net", "dequantizer"), {"n_steps": 2}),
+        ("flowpp", ("coupling", "coupling/net", "dequantizer"), {"n_steps": [[0, 1], [1, 1]]}),
+        # Patches of 2, so that 28 pixels halve, and steps enough for one of each kind.
+        ("jet", ("coupling", "coupling/net", "dequantizer"), {"n_steps": 6, "patch_size": 2}),
     ],
 )
-@pytest.mark.parametrize("data", ["digits", "mnist", "cifar10"])
 def test_a_baseline_takes_the_choices_of_its_groups(
-    model: str, groups: tuple[str, ...], data: str, tmp_path: Path
+    model: str, groups: tuple[str, ...], small: dict[str, Any], tmp_path: Path
 ) -> None:
     options = [o for o in OPTIONS if o.partition("=")[0] in {f"model/{g}" for g in groups}]
     assert len(options) >= 8
     for option in options:
-        sizes = ["model.patch_size=2"] if model == "jet" else []  # so that 28 pixels halve
-        config = composed("train", tmp_path, f"model={model}", f"data={data}", option, *sizes)
-        OmegaConf.resolve(config)
-        with torch.device("meta"):
-            assert build(config.model, "model").image_shape == tuple(config.data.image_shape)
+        config = composed("train", tmp_path, f"model={model}", option)
+        config.model.update(small)
+        for image_shape in ([1, 8, 8], [1, 28, 28], [3, 32, 32]):
+            config.data.image_shape = image_shape
+            with torch.device("meta"):
+                assert build(config.model, "model").image_shape == tuple(image_shape)
 
 
 @pytest.mark.parametrize("net", ["paper", "residual", "gated_attention", "vit"])

@@ -117,7 +117,8 @@ def differing(config: DictConfig, other: DictConfig) -> set[str]:
     """Return the groups in which two configs differ."""
     parts = {
         "lu": ("model.permutation",),
-        "floored_sigmoid": ("model.coupling",),
+        "mixture": ("model.coupling",),
+        "adam": ("optimizer",),
         "ema": ("callbacks",),
         "cosine": ("scheduler",),
         "clipping": ("trainer.gradient_clip_val",),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -188,8 +190,16 @@ class ImageFlowModule(LightningModule):
         return dict(zip(PARTS, (both, latent_bits, log_det_bits), strict=True))
 
     def configure_optimizers(self) -> Any:
-        """Build the optimizer and the schedule, which advances once per step."""
-        optimizer = self.optimizer_factory(self.model.parameters())
+        """Build the optimizer and the schedule, which advances once per step.
+
+        A fused optimizer unscales the gradients of mixed precision by itself, too late to clip
+        them, so that it is not fused if they are clipped.
+        """
+        factory = self.optimizer_factory
+        mixed = isinstance(self.trainer.precision_plugin, MixedPrecision)
+        if mixed and self.trainer.gradient_clip_val and "fused" in getattr(factory, "keywords", {}):
+            factory = partial(factory, fused=False)
+        optimizer = factory(self.model.parameters())
         if self.scheduler_factory is None:
             return optimizer
         schedule = self.scheduler_factory(optimizer)

@@ -195,7 +195,7 @@ class ImageFlowModule(LightningModule):
         A fused optimizer unscales the gradients of mixed precision by itself, too late to clip
         them, so that it is not fused if they are clipped.
         """
-        factory = self.optimizer_factory
+        factory: Callable[..., Optimizer] = self.optimizer_factory
         mixed = isinstance(self.trainer.precision_plugin, MixedPrecision)
         if mixed and self.trainer.gradient_clip_val and "fused" in getattr(factory, "keywords", {}):
             factory = partial(factory, fused=False)

@@ -129,6 +129,7 @@ def jobs(arguments: str) -> list[list[str]]:
     return [list(job) for job in itertools.product(*choices)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("program", "arguments"), COMMANDS)
 def test_the_commands_compose(program: str, arguments: str) -> None:
     found = jobs(arguments)

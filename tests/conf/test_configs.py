@@ -51,6 +51,7 @@ def composed(root: str, folder: Path, *overrides: str) -> DictConfig:
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "option", [*OPTIONS, *SCALE_MAPS, *(f"experiment={name}" for name in EXPERIMENTS)]
 )
@@ -88,6 +89,7 @@ def all_choices() -> list[list[str]]:
     return [*lists, *([option] for option in SCALE_MAPS)]  # additive coupling takes no scale map
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choices", all_choices(), ids=" ".join)
 @pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if "/" not in name])
 def test_every_experiment_takes_every_choice(
@@ -104,6 +106,7 @@ def test_every_experiment_takes_every_choice(
         build(config.model, "model")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "groups", "small"),
     [
@@ -128,6 +131,7 @@ def test_a_baseline_takes_the_choices_of_its_groups(
                 assert build(config.model, "model").image_shape == tuple(image_shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["paper", "residual", "gated_attention", "vit"])
 @pytest.mark.parametrize("coupling", ["affine", "flowpp", "additive"])
 def test_a_dequantizer_takes_couplings_and_networks(
@@ -158,6 +162,7 @@ def test_the_baselines_have_equal_seconds_and_equal_parameters(tmp_path: Path) -
         assert len(sizes) == 3
 
 
+@pytest.mark.slow
 def test_the_ablation_has_equal_seconds_and_equal_parameters(tmp_path: Path) -> None:
     folder = CONF / "experiment" / "ablation"
     for data in ("mnist", "cifar10"):

@@ -69,6 +69,7 @@ def run(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_model_that_can_be_loaded(name: str, run: Path) -> None:
     model = glow.load(run / "checkpoints" / "best.ckpt")
     assert isinstance(model, KINDS[name][0])
@@ -128,6 +129,7 @@ def test_programs_that_draw(
     assert list(run.glob(pattern))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -101,6 +101,7 @@ def test_a_student_learns_from_a_teacher(
     assert summary["seconds_to_sample"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "arguments", "message"),
     [

@@ -109,6 +109,7 @@ def test_samples(
     assert re.search(r"gray levels of 256: [\d.]+ for samples, [\d.]+ for test images", output)
 
 
+@pytest.mark.slow
 def test_interpolations(
     run: Path, args: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +137,7 @@ def test_interpolations(
     written(run, "figures/corners_linear_test0_test1_test2_test3.png")
 
 
+@pytest.mark.slow
 def test_attributes(
     run: Path,
     args: tuple[str, ...],
@@ -194,6 +196,7 @@ def test_levels(run: Path, args: tuple[str, ...], monkeypatch: pytest.MonkeyPatc
         written(run, f"figures/{name}.png")
 
 
+@pytest.mark.slow
 def test_out_of_distribution(
     run: Path,
     args: tuple[str, ...],
@@ -263,6 +266,7 @@ def test_sample_quality(run: Path, args: tuple[str, ...], monkeypatch: pytest.Mo
     assert (protocol["seed"], protocol["temperature"], protocol["generated_images"]) == (0, 1, 9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "argument", "message"),
     [

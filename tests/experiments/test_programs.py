@@ -114,6 +114,7 @@ def assert_it_ends_like(run: Path, other: Path) -> None:
         assert torch.equal(value, resumed[name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cut", "rest"),
     [
@@ -166,6 +167,7 @@ def test_accumulated_gradients_survive_a_break(tmp_path: Path) -> None:
     assert_it_ends_like(tmp_path / "whole", tmp_path / "broken")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_moved_keeps_its_best(tmp_path: Path) -> None:
     train(compose_train(tmp_path / "old", "trainer.max_epochs=1", *OPTIONS))
     (tmp_path / "old").rename(tmp_path / "new")
@@ -285,6 +287,7 @@ def test_samples_have_a_temperature_for_each_level(
     assert (run / "figures" / "samples_T[0.5,0.7]_seed3.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "argument", "message"),
     [

@@ -11,6 +11,7 @@ from tests.paths import ROOT
 TOUR = ROOT / "experiments" / "tour.py"
 
 
+@pytest.mark.slow
 def test_the_tour_runs_and_says_what_is_true(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

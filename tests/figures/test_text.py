@@ -42,6 +42,7 @@ def draw_curves(name: str, path: Path) -> None:
     save(sweep_curves({name: {name: [[(1, 3.0), (2, 2.5)]]}}, "title"), path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("draw", [draw_table, draw_likelihoods, draw_curves])
 def test_names_of_any_characters_are_drawn(

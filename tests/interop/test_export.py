@@ -108,6 +108,7 @@ def run(path: Path, *inputs: Tensor) -> list[Tensor]:
     return [torch.from_numpy(output) for output in program.run(None, given)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_programs_agree_with_the_model(files: dict[str, Path], model: ImageFlow, n: int) -> None:
     images = model.sample(n, 0.7, torch.arange(n) % 3, torch.Generator().manual_seed(n))
@@ -231,6 +232,7 @@ def test_labels_are_an_input_of_an_onnx_file(tmp_path: Path) -> None:
     assert torch.equal(of_classes[2], model.decode(latents, torch.tensor([2])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nice with a normal base", "real_nvp of one level"])
 def test_the_models_that_glow_comes_from_are_exported(name: str, tmp_path: Path) -> None:
     model = initialized(BASELINES[name]((1, 4, 4), n_steps=1))

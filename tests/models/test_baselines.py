@@ -74,6 +74,7 @@ def test_log_prob_is_the_change_of_variables(
     torch.testing.assert_close(model.log_prob(images, noise=noise)[:1], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in BASELINES if "two" not in name and "jet" not in name]
 )
@@ -189,6 +190,7 @@ def test_an_image_does_not_depend_on_its_batch_in_training(make: Callable[..., I
     torch.testing.assert_close(together[:1], alone)
 
 
+@pytest.mark.slow
 @every_baseline
 def test_it_learns(make: Callable[..., ImageFlow]) -> None:
     """Images of one gray have few bits."""

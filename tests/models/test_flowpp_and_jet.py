@@ -33,6 +33,7 @@ IMAGENET64 = (  # of flows_imagenet/launchers/imagenet64_official.py
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "published"),
     [

@@ -48,6 +48,7 @@ def test_samples_of_a_model_with_classes_have_them(by_class: Glow) -> None:
     assert data.dataset("test").labels.tolist() == [0, 1, 2, 3, 0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "options", "written"),
     [

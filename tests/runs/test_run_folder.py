@@ -54,6 +54,7 @@ def test_what_changes_the_mathematics_is_refused(override: str, tmp_path: Path) 
         folder.refuse_another_run(compose_train(tmp_path, override))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [

@@ -72,6 +72,7 @@ def test_a_trained_density_integrates_to_1(flow: str, target: str) -> None:
     assert total == pytest.approx(1, abs=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", EXACT)
 def test_samples_and_density_agree(flow: str) -> None:
     """Points drawn by the flow, and points drawn by rejection from its density."""

@@ -95,6 +95,7 @@ def test_a_resumed_run_ends_like_one_that_was_not_cut(name: str, run: Path, tmp_
     assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
 
 
+@pytest.mark.slow
 def test_evaluate_agrees_with_training(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -125,6 +125,7 @@ def test_programs_agree_with_the_model(files: dict[str, Path], model: ImageFlow,
     assert torch.equal(decoded, model.dequantizer.quantize(images))
 
 
+@pytest.mark.slow
 def test_the_round_trip_is_exact(files: dict[str, Path], model: ImageFlow) -> None:
     images = torch.randint(256, (5, *model.image_shape), dtype=torch.uint8)
     labels = [torch.zeros(5, dtype=torch.long)] if model.n_classes else []

@@ -62,6 +62,7 @@ def grid(bound: float, n: int) -> tuple[torch.Tensor, float]:
     return torch.cartesian_prod(axis, axis), (2 * bound / n) ** 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLOWS)
 def test_it_integrates_to_1(name: str) -> None:
     for base, bound in ((StandardNormal, 12.0), (StandardLogistic, 30.0)):

@@ -18,6 +18,7 @@ def started(path: Path, *overrides: str) -> RunFolder:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [

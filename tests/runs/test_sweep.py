@@ -86,6 +86,7 @@ def test_no_job_runs_twice(
     assert "retry_failed=true runs it again" in again.stdout
 
 
+@pytest.mark.slow
 def test_a_sweep_is_drawn_and_recorded(
     stopped_and_started_again: tuple[Path, str],
     monkeypatch: pytest.MonkeyPatch,

@@ -119,6 +119,7 @@ def leaves(url: str, address: str) -> bool:
 def go_to(page: Any, tabs: str) -> None:
     for tab in tabs.split("/"):
         page.get_by_role("tab", name=tab, exact=True).first.click()
+    page.wait_for_timeout(1000)  # a tab's widgets listen a moment after they appear
 
 
 def shown(page: Any, identity: str) -> str:

@@ -29,7 +29,7 @@ SMALLEST_NOISE = 2.0**-25  # half the step of uniform float32 noise; its logit i
 FLOWPP_COUPLING: Callable[[int], Bijection] = partial(
     TransformCoupling,
     net=partial(GatedAttentionNet, width=32, n_blocks=1, context_channels=32),
-    transform=LogisticMixture(4),
+    transform=LogisticMixture(),
 )
 
 

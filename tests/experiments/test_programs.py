@@ -314,7 +314,11 @@ def test_samples_have_a_temperature_for_each_level(
             "error: callbacks.last.every_n_minutes should be a valid number",
         ),
         ("train", "run_dir=README", "error: .*README is a file, where a folder is needed"),
-        ("train", "model=null", "error: model must be one of flowpp, .*, tiny, got null"),
+        (
+            "train",
+            "model=null",
+            "error: model must be one of flowpp, glow, jet, nice, real_nvp, tiny, got null",
+        ),
         ("evaluate", "threads=many", "error: threads should be a valid integer"),
         ("sample", "n_columns=many", "error: n_columns should be a valid integer"),
         ("sample", "device=gpu", "error: this machine has no device gpu"),

@@ -116,7 +116,7 @@ def _turn_by_turn(
 
 
 def _memory(case: Case, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``_memory_of`` returns, on a CPU from a process of its own.
+    """Return what ``_memory_of`` returns, on a CPU from a new process.
 
     The peak of a process never falls, so that it would be that of the largest case.
     """

@@ -2,7 +2,7 @@
 
 A table is a sequence of blocks and a footer of 48 bytes. The footer says where two blocks are, one
 of which, the index, says where the blocks of data are. An entry of a block shares the beginning of
-its key with the entry before it: three varints (bytes shared, bytes of its own, bytes of the
+its key with the entry before it: three varints (bytes shared, bytes that follow, bytes of the
 value), the rest of the key, the value. After the entries a block lists those that share nothing.
 Each block is followed by a byte, 0 if it is not compressed, and by a checksum of both.
 """

@@ -31,7 +31,7 @@ def build_trainer(config: DictConfig) -> Trainer:
     bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     given: dict[str, Any] = {"callbacks": callbacks, "logger": loggers}
     if "enable_progress_bar" not in (config.trainer or {}):
-        given["enable_progress_bar"] = bar  # or Lightning would add a bar of its own
+        given["enable_progress_bar"] = bar  # or Lightning would add another bar
     if config.checkpoint_io:
         given["plugins"] = [build(config.checkpoint_io, "checkpoint_io")]
     trainer: Trainer = build(config.trainer, "trainer", **given)

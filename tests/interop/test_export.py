@@ -163,7 +163,7 @@ def test_no_matrix_is_inverted_or_decomposed(files: dict[str, Path]) -> None:
 
 def test_names_and_shapes_are_in_the_file(files: dict[str, Path], model: ImageFlow) -> None:
     if files["encode"].suffix == ".pt2":
-        pytest.skip("torch.export has names of its own")
+        pytest.skip("torch.export chooses the names")
     labels = ["labels"] if model.n_classes else []
     encoder, decoder, density = (
         onnxruntime.InferenceSession(files[w]) for w in ("encode", "decode", "log_prob")

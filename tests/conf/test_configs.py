@@ -89,6 +89,23 @@ def all_choices() -> list[list[str]]:
     return [*lists, *([option] for option in SCALE_MAPS)]  # additive coupling takes no scale map
 
 
+@pytest.mark.parametrize("experiment", ["digits", "mnist", "gallery/celeba", "paper/cifar10"])
+def test_a_recipe_replaces_what_an_experiment_chose(experiment: str, tmp_path: Path) -> None:
+    chosen = f"experiment={experiment}"
+    modern = composed("train", tmp_path, chosen, "recipe=modern")
+    assert modern.model.coupling.transform._target_ == "glow.bijections.LogisticMixture"
+    assert (modern.optimizer._target_, modern.optimizer.lr) == ("torch.optim.Adam", 3e-3)
+    assert modern.scheduler._target_ == "glow.training.optim.WarmupCosine"
+    assert "ema" in modern.callbacks
+    paper = composed("train", tmp_path, chosen, "recipe=paper")
+    assert paper.optimizer._target_ == "glow.training.optim.ReferenceAdamax"
+    assert paper.optimizer.lr == 1e-3
+    assert "ema" not in paper.callbacks
+    assert paper.trainer.gradient_clip_val is None
+    slower = composed("train", tmp_path, chosen, "recipe=modern", "optimizer.lr=1e-4")
+    assert slower.optimizer.lr == 1e-4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("choices", all_choices(), ids=" ".join)
 @pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if "/" not in name])

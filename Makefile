@@ -53,12 +53,12 @@ sweep: setup ## the permutations of the paper's figure 3 on the digits, two seed
 	$(BIN)/python experiments/train.py -m experiment=digits \
 		model/permutation=reverse,shuffle,invconv seed=0,1
 
-density2d: setup ## train nine flows on six densities on the plane: a sheet and a table (10 minutes)
-	$(BIN)/python experiments/density2d.py -m threads=1 steps=300 animation_frames=0 features=64 \
-		target=two_moons flow=linear,planar,radial,nice,real_nvp,maf,spline & \
-	$(BIN)/python experiments/density2d.py -m threads=1 steps=300 animation_frames=0 \
+density2d: .venv/installed-sweep ## train nine flows on six densities on the plane: a sheet and a table (9 minutes)
+	$(BIN)/python experiments/density2d.py -m hydra/launcher=local threads=1 steps=300 animation_frames=0 \
+		features=64 target=two_moons flow=linear,planar,radial,nice,real_nvp,maf,spline
+	$(BIN)/python experiments/density2d.py -m hydra/launcher=local threads=1 steps=300 animation_frames=0 \
 		target=two_moons,checkerboard,rings,pinwheel,eight_gaussians,two_spirals \
-		flow=linear,planar,radial,nice,real_nvp,maf,iaf,spline,continuous && wait $$!
+		flow=linear,planar,radial,nice,real_nvp,maf,iaf,spline,continuous
 
 bench: .venv/installed-bench ## measure time and memory next to a peer, and how fast batches load (10 minutes)
 	$(BIN)/python experiments/bench.py
@@ -89,12 +89,8 @@ clean: ## remove .venv and build; runs and data stay
 	$(BIN)/pip install -e .
 	@touch $@
 
-.venv/installed-bench: .venv/installed
-	$(BIN)/pip install -e '.[bench]'
-	@touch $@
-
-.venv/installed-explore: .venv/installed
-	$(BIN)/pip install -e '.[explore]'
+.venv/installed-%: .venv/installed
+	$(BIN)/pip install -e '.[$*]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed

@@ -49,7 +49,7 @@ def show(figure: Figure, name: str) -> Path:
 # A flow is an invertible network $z = f(x)$ that turns images into Gaussian noise. It gives the
 # density of an image exactly:
 # $\log p(x) = \log \mathcal{N}(f(x)) + \log|\det \partial f/\partial x|$. This one has learned
-# faces of 32x32 pixels from CelebA, with 5 bits per channel, in half an hour on one CPU core.
+# faces of 32x32 pixels from CelebA, with 5 bits per channel, without labels.
 
 # %%
 model = glow.load("celeba32").frozen()

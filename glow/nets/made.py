@@ -17,8 +17,8 @@ class MADE(nn.Module):
     is that of the features; permutations between layers change it. Germain et al. 2015.
 
     Its outputs start small and random. With a last layer of zeros, as in ``MLP``, a masked
-    autoregressive flow is the identity at first and learns more slowly: on two moons, 3 layers
-    reach 1.43 instead of 1.23 nats after 400 steps.
+    autoregressive flow is the identity at first and learns a little more slowly: on two moons, 3
+    layers reach 2.64 instead of 2.62 nats after 400 steps.
 
     Args:
         in_features: The number of features, D.

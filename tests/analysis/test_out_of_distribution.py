@@ -84,6 +84,7 @@ def photo_patches(n: int) -> Tensor:
     return torch.from_numpy(np.stack(pieces))
 
 
+@pytest.mark.slow
 def test_constant_images_are_likelier_than_photos_and_noise_is_not() -> None:
     images = photo_patches(600)
     model = Glow((3, 16, 16), n_levels=2, n_steps=2, coupling=affine)

@@ -191,6 +191,7 @@ def test_the_bound_is_one_and_importance_weights_close_its_gap(
     assert model.dequantizer.bound in "UV"
 
 
+@pytest.mark.slow
 def test_training_tightens_the_bound() -> None:
     images = tiny_images()[[0, 77, 201]]
     dequantizer = variational(2, (1, 2, 2))

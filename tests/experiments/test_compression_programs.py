@@ -73,6 +73,7 @@ def test_a_split_comes_back(
     assert list((tmp_path / "none").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_pictures_come_back_with_the_bits_that_the_model_does_not_see(
     run: Path,
     tested: Tensor,
@@ -131,6 +132,7 @@ def test_a_picture_that_would_be_converted_is_refused(
     assert [it.name for it in tmp_path.iterdir()] == ["some.png"]
 
 
+@pytest.mark.slow
 def test_wrong_arguments_are_refused(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -251,6 +251,7 @@ def test_out_of_distribution(
     assert result["sets"]["noise"]["auroc_raw"] == pytest.approx(wins)
 
 
+@pytest.mark.slow
 def test_sample_quality(run: Path, args: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     registry = torch_fidelity.registry.FEATURE_EXTRACTORS_REGISTRY
     monkeypatch.setitem(registry, "mean_colors", MeanColors)

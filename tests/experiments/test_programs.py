@@ -69,6 +69,7 @@ def test_a_run_leaves_what_it_promises(run: Path) -> None:
     assert summary["parameters"] == sum(p.numel() for p in model.parameters())
 
 
+@pytest.mark.slow
 def test_training_on_all_images_selects_the_last_weights(tmp_path: Path) -> None:
     write_cifar10_pictures(tmp_path / "data")
     options = (f"data.root={tmp_path}/data", f"data.cache_dir={tmp_path}/cache", "data.n_val=0")
@@ -197,6 +198,7 @@ def test_a_run_is_not_resumed_with_another_config(run: Path) -> None:
     assert (run / "config.yaml").read_text() == before
 
 
+@pytest.mark.slow
 def test_a_run_stops_when_its_time_is_up(tmp_path: Path) -> None:
     train(compose_train(tmp_path, "trainer.max_epochs=1000", "trainer.max_time='00:00:00:01'"))
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -413,6 +415,7 @@ def test_every_precision_works_with_every_recipe_or_is_refused(
     assert summary["steps"] == 2
 
 
+@pytest.mark.slow
 def test_processes_without_a_common_folder_raise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -135,6 +135,7 @@ def test_the_round_trip_is_exact(files: dict[str, Path], model: ImageFlow) -> No
     )
 
 
+@pytest.mark.slow
 def test_images_that_are_not_finite_are_black(files: dict[str, Path], model: ImageFlow) -> None:
     latents = model.sample_latents(2)
     latents[0][1, 0, 0, 0] = torch.inf
@@ -153,6 +154,7 @@ def operations(path: Path) -> set[str]:
     return {node.op_type for node in loaded.graph.node}
 
 
+@pytest.mark.slow
 def test_no_matrix_is_inverted_or_decomposed(files: dict[str, Path]) -> None:
     for path in files.values():
         found = operations(path)
@@ -222,6 +224,7 @@ def test_the_model_does_not_change() -> None:
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_labels_are_an_input_of_an_onnx_file(tmp_path: Path) -> None:
     model = initialized(glow.Glow((1, 4, 4), n_levels=1, n_steps=1, top=CLASSES, coupling=AFFINE))
     assert export(model, tmp_path / "decode.onnx", "decode") <= 1e-3
@@ -240,6 +243,7 @@ def test_the_models_that_glow_comes_from_are_exported(name: str, tmp_path: Path)
     assert export(model, tmp_path / "model.onnx", "log_prob") <= 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "message"),
     [

@@ -72,6 +72,7 @@ def test_it_integrates_to_1(name: str) -> None:
         assert total.item() == pytest.approx(1, abs=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLOWS)
 def test_samples_follow_the_density(name: str) -> None:
     """Their moments and their entropy are the integrals."""

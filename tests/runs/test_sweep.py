@@ -179,6 +179,7 @@ def test_a_sweep_over_folders_trains_on_each(
     assert RunFolder(tmp_path / "fixed").read_summary()["steps"] == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_reports_what_ran_wherever_it_ran(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

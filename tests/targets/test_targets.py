@@ -64,6 +64,7 @@ def test_the_density_integrates_to_1(name: str) -> None:
     assert Grid(1.25 * target.bound, 120).integral(target.log_density) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_the_entropy_is_the_mean_of_the_samples(name: str) -> None:
     target = DISTRIBUTIONS[name]()

@@ -52,6 +52,7 @@ def distance(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return float((ours - theirs).norm() / theirs.norm())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 def test_bfloat16_networks_cost_little_on_trained_weights(device: str) -> None:
     model, images = small_glow(n_steps=8).to(device), digits(1200).to(device)

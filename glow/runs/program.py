@@ -19,13 +19,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console, RenderableType
 from rich.table import Table
 
 from glow.runs import errors
 from glow.runs.choices import without_null
 from glow.runs.help import help_text
+from glow.runs.run_folder import RunFolder
 from glow.runs.spelling import check_added, corrected
 from glow.system.interruption import Stopped, signals_raised
 
@@ -53,6 +54,7 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
             if HydraConfig.get().mode == RunMode.MULTIRUN:  # Hydra names the job that failed
                 return function(config)
             with _errors_in_one_sentence():
+                _check_checkpoint(config)
                 return function(config)
 
         start = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(run)
@@ -77,6 +79,13 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         return main
 
     return program
+
+
+def _check_checkpoint(config: DictConfig) -> None:
+    """Raise ``FileNotFoundError`` if a program would open a model that is not there."""
+    opens_model = {"checkpoint", "trusted"} <= set(config)  # and so names who may provide layers
+    if opens_model and not OmegaConf.is_missing(config, "checkpoint") and config.checkpoint:
+        RunFolder.checkpoint_at(config.checkpoint)
 
 
 def _traceback_wanted() -> bool:

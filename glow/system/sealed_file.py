@@ -8,8 +8,6 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import torch
-
 ARCHIVE, END_OF_ARCHIVE = b"PK\x03\x04", b"PK\x05\x06"  # in the files of torch.save
 SEAL = b"sha256 "  # followed by 64 hexadecimal digits, as the comment of the zip archive
 COMMENT_LENGTH = struct.Struct("<H")  # the end of an archive without a comment, with the value 0
@@ -63,6 +61,8 @@ def previous_of(path: str | Path) -> Path:
 
 
 def _write(content: Any, path: Path) -> None:
+    import torch  # here, so that looking for a file does not wait for it
+
     try:
         torch.save(content, path)
     except RuntimeError as error:  # how torch reports what the system refused

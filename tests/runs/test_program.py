@@ -33,6 +33,17 @@ def test_the_command_line_is_answered_without_torch(arguments: list[str]) -> Non
     assert ("status" in done.stdout) == (arguments[0] == "modle.n_steps=2")
 
 
+@pytest.mark.parametrize("program", ["sample", "evaluate", "explore", "compress"])
+def test_a_missing_checkpoint_is_named_without_torch(program: str) -> None:
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(ROOT / "experiments" / f"{program}.py")]
+    done = subprocess.run(
+        [*command, "checkpoint=nowhere"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert "status 2" in done.stdout
+    assert "heavy []" in done.stdout
+    assert done.stderr.startswith("error: no checkpoint at nowhere")
+
+
 def test_help_lists_the_choices_of_each_group() -> None:
     for overrides in ([], ["model/coupling=additive"]):
         lines = help_text(CONF, "train", overrides).splitlines()

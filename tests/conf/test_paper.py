@@ -131,6 +131,7 @@ def differing(config: DictConfig, other: DictConfig) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_one_factor_at_a_time_leads_from_the_paper_to_modern() -> None:
     sweep = row("cifar10_recipes", return_hydra_config=True).hydra.sweeper.params.recipe
     [override] = OverridesParser.create().parse_overrides([f"recipe={sweep}"])

@@ -206,6 +206,7 @@ def test_a_run_stops_when_its_time_is_up(tmp_path: Path) -> None:
     assert 1 <= summary["seconds"] < 20
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(run: Path, tmp_path: Path) -> None:
     train(compose_train(tmp_path, "trainer.max_epochs=2", "seed=1", *OPTIONS))
     state, other = (weights(folder / "checkpoints" / "last.ckpt") for folder in (run, tmp_path))

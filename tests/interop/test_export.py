@@ -163,6 +163,7 @@ def test_no_matrix_is_inverted_or_decomposed(files: dict[str, Path]) -> None:
         assert not [name for name in found if forbidden.search(name)]
 
 
+@pytest.mark.slow
 def test_names_and_shapes_are_in_the_file(files: dict[str, Path], model: ImageFlow) -> None:
     if files["encode"].suffix == ".pt2":
         pytest.skip("torch.export chooses the names")

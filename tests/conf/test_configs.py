@@ -95,6 +95,7 @@ def test_a_recipe_replaces_what_an_experiment_chose(experiment: str, tmp_path: P
     modern = composed("train", tmp_path, chosen, "recipe=modern")
     assert modern.model.coupling.transform._target_ == "glow.bijections.LogisticMixture"
     assert (modern.optimizer._target_, modern.optimizer.lr) == ("torch.optim.Adam", 3e-3)
+    assert modern.model.permutation._target_ == "glow.bijections.LULinear"
     assert modern.scheduler._target_ == "glow.training.optim.WarmupCosine"
     assert "ema" in modern.callbacks
     paper = composed("train", tmp_path, chosen, "recipe=paper")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
 from glow.runs.program import echo, entry_point
@@ -26,6 +26,7 @@ def main(config: DictConfig) -> None:
     from glow.runs.provenance import device_name, provenance
 
     torch.set_num_threads(config.threads or torch.get_num_threads())
+    sizes = list(_sizes(config))
     subjects = list(config.subjects)
     if unknown := set(subjects) - {*OURS, PEER}:
         raise ValueError(
@@ -40,10 +41,10 @@ def main(config: DictConfig) -> None:
     best = {name: max(of_products.values()) for name, of_products in rates.items()}
     device = device_name(torch.device(config.device))
     rows: list[dict[str, Any]] = []
-    for size in _sizes(config):
+    for size in sizes:
         for row in compare_subjects(subjects, size, config.n_rounds, best):
             rows.append({"device": device, **row})
-    choices = compare_choices(next(_sizes(config)), config.n_rounds)
+    choices = compare_choices(sizes[0], config.n_rounds)
     _print_rows(rows, f"{device}: {_listed(rates)}")
     _print_choices(choices)
     result = {
@@ -65,6 +66,9 @@ def main(config: DictConfig) -> None:
 
 def _sizes(config: DictConfig) -> Iterator[dict[str, Any]]:
     """Yield the first of every size, the other values of each one at a time, and the rest."""
+    for name in SWEPT:
+        if not OmegaConf.is_list(config[name]) or not config[name]:
+            raise ValueError(f"{name} must be a list, such as {name}=[8], got {config[name]}")
     base = {
         "image_shape": tuple(config.image_shape),
         **{name: config[name] for name in ("n_levels", "n_samples", "device")},
@@ -75,6 +79,11 @@ def _sizes(config: DictConfig) -> Iterator[dict[str, Any]]:
         for value in config[name][1:]:
             yield {**base, name: value}
     for size in config.further_sizes:
+        if not OmegaConf.is_dict(size) or not set(size) <= set(base):
+            raise ValueError(
+                "further_sizes must hold what differs from the first size, such as "
+                f"{{width: 128, batch_size: 64}}, of {', '.join(base)}, got {size}"
+            )
         yield {**base, **size, "image_shape": tuple(size.get("image_shape", config.image_shape))}
 
 

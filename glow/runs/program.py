@@ -74,7 +74,7 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                 except ConfigCompositionException as error:
                     if _traceback_wanted():
                         raise
-                    raise ValueError(corrected(str(error), CONFIGS, name)) from error
+                    raise ValueError(corrected(str(error), CONFIGS, name, sys.argv[1:])) from error
 
         return main
 

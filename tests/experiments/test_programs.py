@@ -510,6 +510,22 @@ def test_bench_data_measures_and_writes(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(result["images_per_second"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("subjects=[tensorflow]", "subjects must be some of .*got tensorflow"),
+        ("width=8", r"width must be a list, such as width=\[8\], got 8"),
+        ("n_steps=[]", r"n_steps must be a list, such as n_steps=\[8\], got \[\]"),
+        ("further_sizes=[small]", "further_sizes must hold what differs .*, got small"),
+        ("further_sizes=[{wide:3}]", "further_sizes must hold what differs .*, got {'wide': 3}"),
+    ],
+)
+def test_bench_refuses_other_sizes(
+    monkeypatch: pytest.MonkeyPatch, option: str, message: str
+) -> None:
+    assert re.search(message, refusal(monkeypatch, "bench", option))
+
+
 @pytest.mark.slow
 def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -535,8 +551,6 @@ def test_bench_measures_time_and_memory(tmp_path: Path, monkeypatch: pytest.Monk
     assert row["part_of_matrix_rate"] == pytest.approx(row["gflops"] / best)
     assert row["activation_megabytes"] >= 0
     assert Image.open(written.with_suffix(".png")).width > 500
-    message = refusal(monkeypatch, "bench", "subjects=[tensorflow]")
-    assert re.search("subjects must be some of .*got tensorflow", message)
 
 
 def test_freed_memory_is_retained_if_the_c_library_can() -> None:

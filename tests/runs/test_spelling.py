@@ -37,6 +37,23 @@ def test_the_nearest_right_spelling_is_offered(
     assert expected in refusal(monkeypatch, program, *arguments)
 
 
+@pytest.mark.parametrize(
+    ("choices", "override", "meant"),
+    [
+        (["model=flowpp"], "model.n_levels=2", "model.n_bits"),
+        (["model=flowpp"], "model.margn=0.1", "model.margin"),
+        (["experiment=baselines/mnist/real_nvp"], "model.margn=0.1", "model.margin"),
+        (["-m", "model=flowpp,glow"], "model.margn=0.1", "model.margin"),
+        (["-m", "model=choice(flowpp,glow)"], "model.n_stepz=3", "model.n_steps"),
+    ],
+)
+def test_keys_are_those_of_what_was_chosen(
+    choices: list[str], override: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = refusal(monkeypatch, "train", *choices, override)
+    assert f"{override.split('=')[0]} in this config, perhaps {meant} is meant" in message
+
+
 def test_keys_that_are_read_may_be_added() -> None:
     for added in ("+data.root=x", "+seed=1", "+optimizer=adam", "+data@outside.x=mnist", "-m"):
         check_added([added], CONFIGS, "train")

@@ -85,7 +85,9 @@ def total_log_det(terms: Sequence[Tensor], x: Tensor) -> Tensor:
     Returns:
         The sum (B,).
     """
-    return torch.stack(list(terms)).sum(0) if terms else zero_log_det(x)
+    if len(terms) > 2:
+        return torch.stack(list(terms)).sum(0)
+    return sum(terms[1:], terms[0]) if terms else zero_log_det(x)
 
 
 def per_channel(values: Tensor, x: Tensor) -> Tensor:

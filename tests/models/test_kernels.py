@@ -39,26 +39,26 @@ def kernels(model: Glow, *, lowered: bool = False) -> int:
 @pytest.mark.parametrize(
     ("most", "options"),
     [
-        (36, {}),
-        (36, {"permutation": PlainLinear}),
-        (26, {"coupling": AdditiveCoupling}),
-        (44, {"permutation": ShufflePermutation}),
-        (48, {"memory": "recompute"}),
+        (35, {}),
+        (35, {"permutation": PlainLinear}),
+        (25, {"coupling": AdditiveCoupling}),
+        (42, {"permutation": ShufflePermutation}),
+        (47, {"memory": "recompute"}),
         (59, {"memory": "reverse"}),
     ],
 )
 def test_a_flow_step_is_lean(most: int, options: dict[str, Any]) -> None:
-    few, many = (kernels(small_glow(n_steps, **options)) for n_steps in (2, 4))
+    few, many = (kernels(small_glow(n_steps, **options)) for n_steps in (3, 5))
     assert (many - few) / 2 <= most
 
 
 def test_a_flow_step_with_networks_in_lower_precision_is_lean() -> None:
-    few, many = (kernels(small_glow(n_steps), lowered=True) for n_steps in (2, 4))
-    assert (many - few) / 2 <= 39
+    few, many = (kernels(small_glow(n_steps), lowered=True) for n_steps in (3, 5))
+    assert (many - few) / 2 <= 38
 
 
 def test_the_whole_model_of_the_paper_is_lean() -> None:
-    assert kernels(small_glow(32, n_levels=3)) <= 4100
+    assert kernels(small_glow(32, n_levels=3)) <= 4000
 
 
 def test_a_frozen_model_folds_nothing_but_its_edges() -> None:

@@ -31,6 +31,8 @@ DEVICE = (
         "threads",
         "data.num_workers",
         "data.eval_batch_size",
+        "optimizer.fused",
+        "optimizer.foreach",
     ),
 )
 FOLDERS = (

@@ -71,6 +71,7 @@ def test_what_changes_the_mathematics_is_refused(override: str, tmp_path: Path) 
         "threads=1",
         "data.num_workers=2",
         "data.eval_batch_size=7",
+        "++optimizer.foreach=false",
         "name=other",
         "trusted=[mine]",
         "retry_failed=true",

@@ -73,9 +73,8 @@ locked: .venv/bin/pip ## install the versions of requirements.lock instead of th
 	touch .venv/installed .venv/installed-dev .venv/installed-explore
 
 lock: .venv/installed-dev ## write the newest versions to requirements.lock
-	$(BIN)/pip-compile pyproject.toml --extra dev --extra sweep --extra fid --extra explore --output-file requirements.lock \
-		--upgrade --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --quiet
+	$(BIN)/uv pip compile pyproject.toml --python $(BIN)/python --extra dev --extra sweep --extra fid --extra explore \
+		--output-file requirements.lock --upgrade --generate-hashes --no-header --no-annotate --quiet
 
 clean: ## remove .venv and build; runs and data stay
 	rm -rf .venv build *.egg-info

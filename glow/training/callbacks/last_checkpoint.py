@@ -139,7 +139,7 @@ class LastCheckpoint(Checkpoint):
         return self.every_n_minutes is not None and minutes >= self.every_n_minutes
 
     def _save(self, trainer: Trainer) -> None:
-        trainer.save_checkpoint(self.path)
+        trainer.save_checkpoint(self.path, weights_only=False)
         self._saved_at = time.monotonic()
 
     def _leave(self, trainer: Trainer) -> None:

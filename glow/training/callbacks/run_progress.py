@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import RichProgressBar
+from pytorch_lightning.callbacks import RichProgressBar, Timer
 
 from glow.data import ImageDataModule
 from glow.training.lightning_module import ImageFlowModule
@@ -90,9 +90,13 @@ class RunProgress(RichProgressBar):
 
     def _left(self, trainer: Trainer) -> str:
         """Return the time until the run ends, as h:mm:ss; empty if that is not known."""
+        timers = (c.time_remaining() for c in trainer.callbacks if isinstance(c, Timer))
+        ends = [remaining for remaining in timers if remaining is not None]
         done = trainer.global_step - self._first
         total = trainer.estimated_stepping_batches - self._first
-        if not done or total == float("inf"):
+        if done and total != float("inf"):
+            ends.append((time.monotonic() - self._start) / done * max(0, total - done))
+        if not ends:
             return ""
-        seconds = round((time.monotonic() - self._start) / done * max(0, total - done))
+        seconds = max(0, round(min(ends)))
         return f"{seconds // 3600}:{seconds % 3600 // 60:02}:{seconds % 60:02}"

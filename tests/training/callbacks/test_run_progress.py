@@ -1,10 +1,15 @@
 import csv
 import re
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from pytorch_lightning import LightningModule
 
 from glow.runs.train import train
+from glow.training.callbacks import RunProgress, RunTimer
 from tests.running import compose_train
 
 
@@ -36,3 +41,23 @@ def test_a_run_says_what_it_does_and_how_far_it_is(
         speeds = [row["train/images_per_second"] for row in csv.DictReader(file)]
     assert [float(speed) > 0 for speed in speeds if speed] == [True, True]
     assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "limit", "left"),
+    [(1e9, 59, "0:00:59"), (11, 7200, "0:00:0"), (float("inf"), None, "")],
+)
+def test_the_time_left_ends_with_the_steps_or_with_the_time(
+    steps: float, limit: int | None, left: str
+) -> None:
+    timer = RunTimer(None if limit is None else timedelta(seconds=limit))
+    trainer: Any = SimpleNamespace(
+        callbacks=[timer],
+        callback_metrics={},
+        datamodule=None,
+        estimated_stepping_batches=steps,
+        global_step=10,
+    )
+    shown = RunProgress().get_metrics(trainer, LightningModule())
+    assert str(shown.get("left", "")).startswith(left)
+    assert bool(shown.get("left")) is bool(left)

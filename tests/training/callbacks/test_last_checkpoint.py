@@ -15,7 +15,7 @@ def test_saves_wait_for_the_step_and_leave_the_last_batch(tmp_path: Path) -> Non
             accumulate_grad_batches=3,
             is_last_batch=batch_idx == 8,
             world_size=1,
-            save_checkpoint=lambda _, batch_idx=batch_idx: saved.append(batch_idx),
+            save_checkpoint=lambda _, weights_only, batch_idx=batch_idx: saved.append(batch_idx),
         )
         checkpoint.on_train_batch_end(trainer, None, None, None, batch_idx)
     assert saved == [2, 5]
@@ -39,7 +39,7 @@ def test_processes_agree_every_tenth_step_and_stop_if_one_must(tmp_path: Path) -
             is_last_batch=False,
             world_size=2,
             strategy=strategy,
-            save_checkpoint=lambda _: None,
+            save_checkpoint=lambda _, weights_only: None,
         )
         checkpoint.on_train_batch_end(trainer, None, None, None, batch_idx)
         assert checkpoint._leaving == (batch_idx >= 19)

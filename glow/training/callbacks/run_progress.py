@@ -90,7 +90,8 @@ class RunProgress(RichProgressBar):
 
     def _left(self, trainer: Trainer) -> str:
         """Return the time until the run ends, as h:mm:ss; empty if that is not known."""
-        timers = (c.time_remaining() for c in trainer.callbacks if isinstance(c, Timer))
+        callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
+        timers = (c.time_remaining() for c in callbacks if isinstance(c, Timer))
         ends = [remaining for remaining in timers if remaining is not None]
         done = trainer.global_step - self._first
         total = trainer.estimated_stepping_batches - self._first
